@@ -9,7 +9,7 @@ the mean pass rate of held-out prompts.
 Axis legend: M prompts in the data set, K prompts asked about.
 """
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,6 +20,7 @@ from selection.protocol import Norms
 Progress = Literal["accuracy", "signal_realised"]
 
 
+@runtime_checkable
 class Policy(Protocol):
     """A policy in training, seen through the pass rates of its prompts."""
 
@@ -40,6 +41,7 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
 class World(Protocol):
     """Knobs of a world.
 

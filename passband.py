@@ -1,0 +1,97 @@
+"""The front door: `passband COMMAND ...`, each room imported only when a command needs it."""
+
+import contextlib
+import io
+import re
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+COMMANDS = {  # command: (module, class of its options, what it does)
+    "compare": ("sim.cli", "Compare", "strategies side by side in simulated worlds"),
+    "sweep": ("sim.cli", "Sweep", "one strategy over a grid of its hyperparameters"),
+    "strategies": (
+        "sim.cli",
+        "Strategies",
+        "the strategies there are, their knobs and sources",
+    ),
+    "worlds": ("sim.cli", "Worlds", "the simulated worlds there are"),
+    "bench": ("sim.cli", "Bench", "how fast the simulator is, beside what it cannot avoid"),
+}
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one line on stderr and exit status 2."""
+    name, *args = sys.argv[1:] or ["--help"]
+    if name in ("-h", "--help"):
+        print(_overview())
+    elif name == "--version":
+        print(version("passband"))
+    elif name in COMMANDS:
+        _run(name, args)
+    else:
+        close = get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "see passband --help"
+        _refuse(f"unknown command {name!r}: {hint}")
+
+
+def _run(name: str, args: list[str]) -> None:
+    module, kind, _ = COMMANDS[name]
+    try:
+        _parse(getattr(import_module(module), kind), name, args).run()
+    except (ValueError, OSError, MemoryError) as error:
+        _refuse(str(error))
+    except KeyboardInterrupt:
+        print(f"passband {name}: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _parse(kind: Any, name: str, args: list[str]) -> Any:  # noqa: ANN401
+    """The options of a command; tyro's framed complaint is cut down to one line."""
+    import tyro  # noqa: PLC0415 - only once a command is known
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(kind, prog=f"passband {name}", args=args)
+    except SystemExit as ended:
+        if ended.code:
+            _refuse(f"{_first_words(complaint.getvalue())} (see passband {name} --help)")
+        raise
+
+
+def _first_words(framed: str) -> str:
+    """What stands in a frame before its first rule, and any suggestion after it."""
+    lines = [re.sub(r"^[│╭╰]\s?|\s*[│╮╯]$", "", line).strip() for line in framed.splitlines()]
+    body = [line for line in lines[1:] if line]
+    rule = next((i for i, line in enumerate(body) if set(line) <= {"─"}), len(body))
+    number = r"invalid literal for int\(\) with base 10: ('.*')"
+    said = re.sub(number, r"\1 is not a whole number", " ".join(body[:rule]))
+    after = body[rule + 1 : rule + 3]
+    return f"{said}: {' '.join(after)}" if after and "Perhaps" in after[0] else said
+
+
+def _refuse(reason: str) -> None:
+    """End with one line on stderr and exit status 2."""
+    print(f"passband: {' '.join(reason.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    rows = (f"  {name:{width}}  {what}" for name, (_, _, what) in COMMANDS.items())
+    return "\n".join(
+        (
+            "passband COMMAND ...: which prompts should an RLVR run roll out, and how often?",
+            "",
+            *rows,
+            "",
+            "passband COMMAND --help lists the options of a command.",
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

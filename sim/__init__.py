@@ -1,0 +1,1 @@
+"""Simulation of selection strategies on prompts whose pass rates are known."""

@@ -1,0 +1,199 @@
+"""Comparisons: every strategy in every world under the same seeds, cell by cell.
+
+A cell is one run of a strategy in a world under a seed. Each is written to its own file when it
+ends, so that an interrupted comparison goes on where it stopped, and cells are independent, so
+that results do not depend on how many run at a time.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from report.record import Record, load
+from selection.checks import counts
+from selection.driver import StarvedError
+from sim.catalogue import Place, Runnable, Sizes, place, strategy
+from sim.costs import PRESETS, Costs
+from sim.run import Plan, simulate
+from sim.settings import SettingError, change, nearest
+
+BASELINE = "uniform"
+FORMAT = 1  # of a cell's file; a file of another format is made again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run: settings as text, so that it can be sent to another process."""
+
+    world: str
+    strategy: str
+    seed: int
+    sizes: Sizes
+    costs: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Strategies to compare, worlds to compare them in, and how often.
+
+    Attributes:
+        worlds: Settings of worlds (see `sim.catalogue`).
+        strategies: Settings of strategies; the baseline is added if it is not among them.
+        seeds: Seeds per strategy and world: 0, 1, ...
+        sizes: Sizes of every run.
+        costs: Price preset (see `sim.costs`).
+
+    Raises:
+        SettingError: A setting is unknown or wrong.
+        ValueError: A size is not a positive whole number.
+    """
+
+    worlds: tuple[str, ...]
+    strategies: tuple[str, ...]
+    seeds: int = 5
+    sizes: Sizes = field(default_factory=Sizes)
+    costs: str = "speed-7b"
+
+    def __post_init__(self) -> None:
+        counts(seeds=self.seeds)
+        if not self.worlds:
+            raise SettingError("worlds: name at least one (`passband worlds` lists them)")
+        for kind, settings in (("world", self.worlds), ("strategy", self.strategies)):
+            if len(set(settings)) < len(settings):
+                raise SettingError(f"{kind} named twice among {', '.join(settings)}")
+        if self.costs not in PRESETS:
+            raise nearest(self.costs, list(PRESETS), "costs")
+        for world in self.worlds:
+            place(world, self.sizes)
+        for name in self.strategies:
+            strategy(name, self.sizes)
+
+    @property
+    def contestants(self) -> tuple[str, ...]:
+        """The strategies, and the baseline before them if it was left out."""
+        named = self.strategies
+        return named if BASELINE in named else (BASELINE, *named)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every run of the comparison, seeds last so that early results cover all."""
+        return [
+            Cell(world=w, strategy=s, seed=seed, sizes=self.sizes, costs=self.costs)
+            for seed, w, s in product(range(self.seeds), self.worlds, self.contestants)
+        ]
+
+
+def run(comparison: Comparison, out: Path, jobs: int) -> Iterator[tuple[Record, bool]]:
+    """The record of each cell as it is ready, and whether it was found on disk.
+
+    Raises:
+        CorruptRecord: A cell's file is damaged.
+        SettingError: A strategy cannot fill its first training batch.
+        ValueError: `jobs` is not a positive whole number.
+    """
+    counts(jobs=jobs)
+    todo: list[Cell] = []
+    for cell in comparison.cells:
+        found = finished(cell, out)
+        if found is None:
+            todo.append(cell)
+        else:
+            yield found, True
+    if jobs == 1 or len(todo) < 2:
+        for cell in todo:
+            yield run_cell(cell, out), False
+        return
+    parallel: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    for record in parallel(delayed(run_cell)(cell, out) for cell in todo):
+        yield record, False
+
+
+def run_cell(cell: Cell, out: Path) -> Record:
+    """The record of one cell, run and written to its file.
+
+    Raises:
+        SettingError: The strategy cannot fill its first training batch.
+    """
+    where, who = _place(cell.world, cell.sizes), strategy(cell.strategy, cell.sizes)
+    world = where.world
+    if where.entry.accounting == "released":
+        world = change(world, {"updates": str(who.released_updates(cell.sizes))})
+    plan = Plan(
+        world=world,
+        strategy=lambda policy: who.build(cell.sizes, policy.pass_rates),
+        groups=cell.sizes.groups,
+        steps=where.steps,
+        surplus=who.entry.surplus,
+        costs=Costs.preset(cell.costs),
+        enough=where.enough,
+        norms=who.entry.norms,
+    )
+    try:
+        columns = simulate(plan, cell.seed)
+    except StarvedError as error:
+        run_of = f"{cell.strategy} in {cell.world}, seed {cell.seed}"
+        raise SettingError(f"{run_of}: {error}") from error
+    record = Record(
+        setting=_setting(cell, where, who),
+        columns=columns,
+        progress=world.progress,
+        target=where.target,
+    )
+    file = path(cell, out)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    record.save(file)
+    return record
+
+
+def finished(cell: Cell, out: Path) -> Record | None:
+    """The record of a cell on disk, if there is one of the very same setting.
+
+    Raises:
+        CorruptRecord: The file is damaged.
+    """
+    file = path(cell, out)
+    if not file.exists():
+        return None
+    record = load(file)
+    where, who = _place(cell.world, cell.sizes), strategy(cell.strategy, cell.sizes)
+    return record if record.setting == _setting(cell, where, who) else None
+
+
+def path(cell: Cell, out: Path) -> Path:
+    """Where a cell's record lies."""
+    return out / "cells" / slug(cell.world) / slug(cell.strategy) / f"{cell.seed}.json"
+
+
+def slug(setting: str) -> str:
+    """A setting as a file name."""
+    return re.sub(r"[^A-Za-z0-9.+=,-]", "_", setting)
+
+
+def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | float | bool]:
+    """What tells a run from others: everything that its numbers depend on."""
+    return {
+        "world": cell.world,
+        "strategy": cell.strategy,
+        "seed": cell.seed,
+        "groups": cell.sizes.groups,
+        "rollouts": cell.sizes.rollouts,
+        "prompts": cell.sizes.prompts,
+        "steps": where.steps,
+        "accounting": where.entry.accounting,
+        "world_knobs": repr(where.world),
+        "strategy_knobs": who.knobs(cell.sizes),
+        "costs": repr(Costs.preset(cell.costs)),
+        "format": FORMAT,
+    }
+
+
+@lru_cache(maxsize=64)
+def _place(world: str, sizes: Sizes) -> Place:
+    """`place`, remembered: finding the target of a world means drawing its prompts."""
+    return place(world, sizes)

@@ -1,0 +1,128 @@
+"""What a comparison leaves in its folder: tables, pictures and the report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from report import atomic, page, plots
+from report.currencies import DEFINITIONS, Definition
+from report.record import Record
+from report.summary import summarize, tidy, write_csv
+from sim.catalogue import MARGIN, STRATEGIES, WORLDS, Sizes, place, strategy
+from sim.compare import BASELINE, Comparison, slug
+from sim.costs import Costs
+
+
+def summaries(records: Sequence[Record]) -> pd.DataFrame:
+    """The summary under every definition of reaching a target."""
+    return pd.concat(
+        [summarize(records, baseline=BASELINE, definition=name) for name in DEFINITIONS],
+        ignore_index=True,
+    )
+
+
+def shown(summary: pd.DataFrame, definition: Definition) -> pd.DataFrame:
+    """The rows of the summary under one definition."""
+    return summary.loc[summary["definition"] == definition, :].reset_index(drop=True)
+
+
+def write(
+    comparison: Comparison,
+    records: Sequence[Record],
+    out: Path,
+    *,
+    command: str,
+    definition: Definition = "first",
+) -> pd.DataFrame:
+    """Write `comparison.csv`, `summary.csv`, `plots/*.png` and `report.html`.
+
+    Returns:
+        The summary under the definition that plots and report use.
+    """
+    everything = summaries(records)
+    write_csv(tidy(records), out / "comparison.csv")
+    write_csv(everything, out / "summary.csv")
+    summary = shown(everything, definition)
+    _pictures(comparison, records, summary, out / "plots")
+    html = page.comparison(
+        records,
+        summary,
+        title="Which prompts to roll out: a comparison",
+        descriptions=descriptions(comparison),
+        assumptions=assumptions(comparison),
+        command=command,
+    )
+    atomic.write(out / "report.html", html)
+    return summary
+
+
+def _pictures(
+    comparison: Comparison, records: Sequence[Record], summary: pd.DataFrame, folder: Path
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "overview.png").write_bytes(plots.png(plots.overview(summary)))
+    for world in comparison.worlds:
+        name = slug(world)
+        (folder / f"{name}-curves.png").write_bytes(plots.png(plots.curves(records, world)))
+        (folder / f"{name}-ratios.png").write_bytes(plots.png(plots.ratios(summary, world)))
+
+
+def descriptions(comparison: Comparison) -> dict[str, str]:
+    """What each world is, what counts as progress in it, and the target."""
+    return {world: _description(world, comparison) for world in comparison.worlds}
+
+
+def _description(world: str, comparison: Comparison) -> str:
+    where = place(world, comparison.sizes)
+    if where.world.progress == "accuracy":
+        goal = f"a mean pass rate of {where.target:g} on held-out prompts"
+    else:
+        goal = (
+            f"a learning signal of {where.target:,.0f}, the sum of K(N-K)/(N-1) over trained"
+            " groups: what uniform selection expects from half its steps"
+        )
+    updates = (
+        "as many optimizer updates per training step as each release's scripts make"
+        if where.entry.accounting == "released"
+        else "the same number of optimizer updates per training step for every strategy"
+    )
+    return f"{where.entry.summary}.\nTarget: {goal}; {updates}.\nSource: {where.entry.source}."
+
+
+def assumptions(comparison: Comparison) -> dict[str, str]:
+    """What was assumed, for the report."""
+    sizes = comparison.sizes
+    return {
+        "sizes": f"{sizes.prompts:,} prompts; {sizes.groups} groups of {sizes.rollouts}"
+        f" rollouts per training step; at most {sizes.steps} training steps;"
+        f" {comparison.seeds} seeds",
+        "fairness": "the same learner, step size and optimizer updates per training step for"
+        " all strategies, except where a world says that it follows the releases",
+        "common luck": "strategies under one seed meet the same prompts and start; ratios are"
+        " paired by seed",
+        "targets": "runs of worlds that learn go on"
+        f" {MARGIN:g} past the target; in the others progress is the signal collected, since"
+        " nothing is learned there",
+        "seconds": f"modelled, prices {comparison.costs}: {Costs.preset(comparison.costs)}",
+        "mixed": "share of mixed groups among the groups trained on",
+        "strategies": "; ".join(
+            f"{name}: {strategy(name, sizes).knobs(sizes)}" for name in comparison.contestants
+        ),
+    }
+
+
+def strategies_text() -> list[tuple[str, str, str, str]]:
+    """Name, summary, source and knobs of every strategy in the catalogue."""
+    return [
+        (name, entry.summary, entry.source, strategy(name, Sizes()).knobs(Sizes()))
+        for name, entry in STRATEGIES.items()
+    ]
+
+
+def worlds_text() -> list[tuple[str, str, str, str]]:
+    """Name, summary, source and knobs of every world in the catalogue."""
+    return [
+        (name, entry.summary, entry.source, repr(entry.make(Sizes())))
+        for name, entry in WORLDS.items()
+    ]

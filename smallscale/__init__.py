@@ -1,0 +1,1 @@
+"""Real RL of a language model, driven by the same selection strategies."""
