@@ -1,0 +1,183 @@
+"""One self-contained HTML page: what was compared, what was assumed, and what came out.
+
+No scripts and no requests: figures are embedded, so the file can be mailed, archived and
+printed. All text is escaped; nothing in it depends on the clock or the machine.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from report import plots
+from report.record import Record
+from report.runs import by_world
+from report.tables import Cell, Grid, grid
+from report.template import CAPTIONS, PAGE, READING, STYLE
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and the sentence under it, which also stands in for it when read aloud."""
+
+    figure: Figure
+    caption: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading, paragraphs (blank lines part them), a table and pictures."""
+
+    title: str
+    text: str = ""
+    table: Grid | None = None
+    pictures: Sequence[Picture] = ()
+
+
+def page(
+    title: str,
+    sections: Iterable[Section],
+    *,
+    lead: str,
+    assumptions: Mapping[str, str],
+    command: str,
+) -> str:
+    """The HTML of a report.
+
+    Args:
+        title: Title of the page.
+        sections: What was found, in order.
+        lead: A paragraph on what was compared.
+        assumptions: What was held fixed or taken for granted, each with its value.
+        command: The command that makes the page again.
+    """
+    listed = list(enumerate(sections))
+    return PAGE.substitute(
+        title=escape(title),
+        style=STYLE,
+        lead=_paragraphs(lead),
+        contents="".join(
+            f"<li><a href='#s{place}'>{escape(section.title)}</a></li>"
+            for place, section in listed
+        ),
+        assumptions="".join(
+            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(value)}</td></tr>"
+            for name, value in assumptions.items()
+        ),
+        reading=_paragraphs(READING),
+        sections="".join(_section(section, place) for place, section in listed),
+        command=escape(command),
+    )
+
+
+def comparison(
+    records: Sequence[Record],
+    summary: pd.DataFrame,
+    *,
+    title: str,
+    descriptions: Mapping[str, str],
+    assumptions: Mapping[str, str],
+    command: str,
+) -> str:
+    """The page of a comparison: all worlds at a glance, then each.
+
+    Args:
+        records: What was run.
+        summary: Their `report.summary.summarize`.
+        title: Title of the page.
+        descriptions: A description of each world, in the order in which they are shown; worlds
+            without one come after.
+        assumptions: As for `page`.
+        command: As for `page`.
+    """
+    runs = by_world(records)
+    worlds = [world for world in descriptions if world in runs]
+    worlds += [world for world in runs if world not in descriptions]
+    baseline = str(summary["baseline"].iloc[0])
+    strategies = sorted({one.strategy for one in records} - {baseline})
+    lead = (
+        f"{', '.join(strategies)}: each against {baseline}, on {_count(len(worlds), 'world')},"
+        f" in {_count(len(records), 'run')}."
+    )
+    first = Section(
+        title="At a glance",
+        pictures=(Picture(plots.overview(summary), CAPTIONS["overview"]),),
+    )
+    return page(
+        title,
+        [first, *(_world(records, summary, name, descriptions) for name in worlds)],
+        lead=lead,
+        assumptions=assumptions,
+        command=command,
+    )
+
+
+def _world(
+    records: Sequence[Record],
+    summary: pd.DataFrame,
+    world: str,
+    descriptions: Mapping[str, str],
+) -> Section:
+    """The section of one world."""
+    baseline = str(summary["baseline"].iloc[0])
+    curves = plots.curves(records, world, baseline=baseline)
+    ratios = plots.ratios(summary, world)
+    return Section(
+        title=world,
+        text=descriptions.get(world, ""),
+        table=grid(summary, world),
+        pictures=(Picture(curves, CAPTIONS["curves"]), Picture(ratios, CAPTIONS["ratios"])),
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number != 1 else "")
+
+
+def _section(section: Section, place: int) -> str:
+    table = "" if section.table is None else _table(section.table)
+    pictures = "".join(map(_picture, section.pictures))
+    heading = f"<h2 id='s{place}'>{escape(section.title)}</h2>"
+    return f"<section>{heading}{_paragraphs(section.text)}{table}{pictures}</section>"
+
+
+def _picture(picture: Picture) -> str:
+    data = b64encode(plots.png(picture.figure)).decode()
+    caption = escape(picture.caption)
+    return (
+        f"<figure><img alt='{caption}' src='data:image/png;base64,{data}'>"
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def _table(cells: Grid) -> str:
+    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in cells.header)
+    body = "".join(f"<tr>{_row(row)}</tr>" for row in cells.rows)
+    return (
+        f"<div class='wide'><table class='grid'><caption>{escape(cells.title)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<p class='note'>{_lines(cells.note)}</p>"
+    )
+
+
+def _row(row: Sequence[Cell]) -> str:
+    name, *rest = row
+    cells = (f"<td class='{cell.tone}'>{_cell(cell.text)}</td>" for cell in rest)
+    return f"<th scope='row'>{escape(name.text)}</th>{''.join(cells)}"
+
+
+def _cell(text: str) -> str:
+    """The first line as the cell's value, what follows as its fine print."""
+    value, _, rest = text.partition("\n")
+    return escape(value) + (f"<small>{_lines(rest)}</small>" if rest else "")
+
+
+def _paragraphs(text: str) -> str:
+    return "".join(f"<p>{_lines(part)}</p>" for part in text.split("\n\n") if part.strip())
+
+
+def _lines(text: str) -> str:
+    return escape(text.strip()).replace("\n", "<br>")

@@ -1,0 +1,221 @@
+import io
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import inf
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.text import Annotation
+from matplotlib.transforms import BboxBase
+
+from report.aggregate import mean_band
+from report.currencies import CURRENCIES
+from report.plots import POINTS, band, curves, overview, png, ratios, view
+from report.style import FURTHER_HUES, HUES, look
+from report.summary import summarize
+from tests.report.runs import run, trio
+
+TUNED = "mopps:target=0.4,memory=0.9,discount=0.25"
+RECORDS = [
+    *trio(),
+    *(run(TUNED, seed) for seed in range(3)),
+    *(run("speed-released", seed, speed=2.0 - seed / 3, price=2.5) for seed in range(3)),
+    *(run("stuck", seed, speed=0.1) for seed in range(3)),
+]
+SUMMARY = summarize(RECORDS)
+ROLLOUTS = CURRENCIES[1]
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Figure]:
+    """Each figure, drawn once, so that its layout is settled."""
+    made = {
+        "curves": curves(RECORDS, "hill"),
+        "ratios": ratios(SUMMARY, "hill"),
+        "overview": overview(SUMMARY),
+    }
+    for figure in made.values():
+        png(figure)
+    return made
+
+
+def arrow_end(panel: Axes) -> float:
+    """Where the only arrow of a panel points, in data."""
+    (arrow,) = (x for x in panel.texts if isinstance(x, Annotation) and x.arrow_patch)
+    return float(arrow.xy[0])
+
+
+def panels(figure: Figure) -> dict[str, Axes]:
+    return {panel.get_title("left") or panel.get_xlabel(): panel for panel in figure.axes}
+
+
+def words(panel: Axes) -> set[str]:
+    return {text.get_text() for text in panel.texts if text.get_text()}
+
+
+@pytest.mark.parametrize("name", ["curves", "ratios", "overview"])
+def test_nothing_is_clipped(figures: dict[str, Figure], name: str) -> None:
+    """Ink that was cut off would touch the edge of the picture."""
+    image = imread(io.BytesIO(png(figures[name], dpi=80)))
+    edges = (image[0], image[-1], image[:, 0], image[:, -1])
+    assert all((edge == 1.0).all() for edge in edges)
+    page = figures[name].bbox
+    for legend in figures[name].legends:
+        box = legend.get_window_extent()
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+
+
+@pytest.mark.parametrize("name", ["curves", "ratios", "overview"])
+def test_nothing_covers_anything(figures: dict[str, Figure], name: str) -> None:
+    """Panels with all their labels, and the legend, lie apart; so do labels of one axis."""
+    figure = figures[name]
+    parts = [panel.get_tightbbox() for panel in figure.axes]
+    parts += [legend.get_window_extent() for legend in figure.legends]
+    assert_apart([part for part in parts if part])
+    for panel in figure.axes:
+        for axis in (panel.xaxis, panel.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            labels = [tick.label1 for tick in ticks if not tick.label1.get_rotation()]
+            assert_apart([x.get_window_extent() for x in labels if x.get_visible()])
+
+
+def assert_apart(boxes: Sequence[BboxBase]) -> None:
+    for one, other in combinations(boxes, 2):
+        assert not one.padded(-0.5).overlaps(other.padded(-0.5)), (one, other)
+
+
+@pytest.mark.parametrize("name", ["curves", "ratios", "overview"])
+def test_equal_inputs_give_equal_bytes(name: str) -> None:
+    make = {
+        "curves": lambda: curves(RECORDS[::-1], "hill"),
+        "ratios": lambda: ratios(SUMMARY, "hill"),
+        "overview": lambda: overview(SUMMARY),
+    }[name]
+    one = png(make(), dpi=60)
+    assert one == png(make(), dpi=60)
+    assert b"Software" not in one
+    assert imread(io.BytesIO(one)).std() > 0.05
+
+
+def test_drawing_leaves_no_global_state() -> None:
+    before = dict(mpl.rcParams)
+    png(overview(SUMMARY), dpi=30)
+    assert dict(mpl.rcParams) == before
+
+
+def test_there_is_a_panel_per_currency(figures: dict[str, Figure]) -> None:
+    labels = [currency.label for currency in CURRENCIES]
+    assert [panel.get_title("left") for panel in figures["ratios"].axes] == labels
+    shown = [panel.get_xlabel() for panel in figures["curves"].axes]
+    assert shown == [*labels[:-1], "wall clock (min)"]
+
+
+def test_bands_are_t_intervals_of_progress_at_equal_cost() -> None:
+    """Runs whose steps cost 64 and 128 rollouts: shared up to 64 * 20 of them."""
+    group = [run(seed=0), run(seed=1, price=2.0)]
+    cost, (mean, low, high) = band(group, ROLLOUTS)
+    assert (cost[0], cost[-1], cost.size) == (0.0, 64.0 * 20, POINTS)
+    np.testing.assert_allclose(mean[-1], (0.4 + 0.3) / 2)
+    expected = mean_band(np.array([[0.4], [0.3]]))
+    np.testing.assert_allclose((mean[-1], low[-1], high[-1]), np.ravel(expected))
+
+
+def test_curves_show_every_strategy_and_the_target(figures: dict[str, Figure]) -> None:
+    for panel in figures["curves"].axes:
+        labels = [str(line.get_label()) for line in panel.lines]
+        names = ["mopps", TUNED, "speed-released", "stuck"]
+        assert labels == ["target", "uniform", *names, "oracle"]
+        assert list(np.atleast_1d(panel.lines[0].get_ydata())) == [0.3, 0.3]
+    minutes = figures["curves"].axes[5].lines[1].get_xdata()
+    assert np.max(np.asarray(minutes)) == pytest.approx(20 * 90 / 60)
+
+
+def test_dots_and_intervals_lie_where_the_summary_says(figures: dict[str, Figure]) -> None:
+    panel = panels(figures["ratios"])[ROLLOUTS.label]
+    every: Sequence[Mapping[Any, Any]] = SUMMARY.to_dict(orient="records")
+    rows = [x for x in every if x["currency"] == "rollouts" and x["strategy"] != "uniform"]
+    drawn = [np.asarray(line.get_xdata(), float) for line in panel.lines[1:]]
+    names = [label.get_text() for label in figures["ratios"].axes[0].get_yticklabels()]
+    assert names == [row["strategy"] for row in rows]
+    for place, row in enumerate(rows):
+        interval, dot = drawn[2 * place], drawn[2 * place + 1]
+        assert dot[0] == pytest.approx(row["ratio"])
+        low, high = panel.get_xlim()
+        ends = max(row["ratio_low"], low), min(row["ratio_high"], high)
+        assert tuple(interval) == pytest.approx(ends)
+    assert panel.lines[0].get_xdata() == [1.0, 1.0]
+
+
+def test_a_strategy_that_never_arrives_gets_an_arrow(figures: dict[str, Figure]) -> None:
+    for panel in figures["ratios"].axes:
+        assert "0/3 reach" in words(panel)
+        assert arrow_end(panel) == pytest.approx(panel.get_xlim()[1])
+
+
+def test_what_nobody_reaches_is_undecided() -> None:
+    summary = summarize([run("uniform", speed=0.1), run("mopps", speed=0.1)])
+    figure = ratios(summary, "hill")
+    assert all("undecided" in words(panel) for panel in figure.axes)
+    assert "–" in words(overview(summary).axes[0])
+
+
+def test_a_baseline_that_never_arrives_points_the_arrows_left() -> None:
+    panel = ratios(summarize([run("uniform", speed=0.1), run("mopps")]), "hill").axes[0]
+    assert arrow_end(panel) == pytest.approx(panel.get_xlim()[0])
+
+
+def test_views_hold_all_ratios_and_bounded_intervals() -> None:
+    exact = {"ratio_bound": "exact"}
+    low, high = view([{"ratio": 3.0, "ratio_low": 2.5, "ratio_high": 3.5, **exact}])
+    assert (low, high) == (pytest.approx(0.5 / 1.15), pytest.approx(3.5 * 1.15))
+    low, high = view([{"ratio": 3.0, "ratio_low": 1e-6, "ratio_high": inf, **exact}])
+    assert (low, high) == (pytest.approx(0.125 / 1.15), pytest.approx(3.0 * 1.15))
+    bound = {"ratio_bound": "at least"}
+    _, high = view([{"ratio": 3.0, "ratio_low": 2.5, "ratio_high": inf, **bound}])
+    assert high > 3.0 * 1.5
+
+
+def test_overview_shows_the_ratio_of_every_world_and_strategy() -> None:
+    summary = summarize([*RECORDS, *trio("dale")])
+    figure = overview(summary)
+    for panel, currency in zip(figure.axes, ("rollouts", "seconds"), strict=True):
+        assert [label.get_text() for label in panel.get_yticklabels()] == ["dale", "hill"]
+        rows = summary[summary["currency"] == currency]
+        assert len(panel.texts) == len(rows) == 9
+        assert {"0.80", "0.50", "≥ 2.38"} <= words(panel)
+
+
+def test_an_unknown_world_is_refused() -> None:
+    with pytest.raises(ValueError, match="no records of world dale"):
+        curves(RECORDS, "dale")
+    with pytest.raises(ValueError, match="no world dale"):
+        ratios(SUMMARY, "dale")
+
+
+def test_variants_share_hue_and_marker_and_differ_in_line_and_fill() -> None:
+    speed, released, other = (look(f"speed{end}") for end in ("", "-released", "-n8"))
+    assert speed == look("speed-paper")
+    assert {(one.color, one.marker) for one in (speed, released, other)} == {HUES["speed"]}
+    assert len({speed.line, released.line, other.line}) == 3
+    assert (look(TUNED).color, look(TUNED).marker) == HUES["mopps"]
+    assert look(TUNED).line != look("mopps").line
+    assert (speed.fill, released.fill) == (speed.color, "white")
+
+
+def test_known_systems_are_all_told_apart() -> None:
+    assert len({hue for hue, _ in HUES.values()}) == len(HUES)
+    assert len({marker for _, marker in HUES.values()}) == len(HUES)
+    assert not {hue for hue, _ in HUES.values()} & set(FURTHER_HUES)
+
+
+def test_an_unknown_system_has_a_look_of_its_own_that_lasts() -> None:
+    """Golden: the checksum, not Python's salted hash."""
+    assert look("stuck").color == "#661100"
+    assert look("stuck").color in FURTHER_HUES

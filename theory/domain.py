@@ -1,0 +1,65 @@
+"""What the closed forms accept, and how they refuse the rest.
+
+Arguments broadcast against each other, as numpy's do; results are arrays, of no axes where
+every argument is a plain number.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float, Real
+
+Numbers: TypeAlias = Real[np.ndarray, "*#P"] | float | int
+
+
+def _refuse(
+    values: Float[np.ndarray, "*P"], allowed: Bool[np.ndarray, "*P"], rule: str
+) -> None:
+    if not allowed.all():
+        raise ValueError(f"{rule}, not {values[~allowed][0]:g}")
+
+
+def checked_rates(pass_rate: Numbers) -> Float[np.ndarray, "*#P"]:
+    """Pass rates as floats.
+
+    Raises:
+        ValueError: If one lies outside [0, 1].
+    """
+    p = np.asarray(pass_rate, float)
+    _refuse(p, np.asarray((p >= 0.0) & (p <= 1.0)), "a pass rate lies in [0, 1]")
+    return p
+
+
+def checked_sizes(rollouts: Numbers, least: int = 1) -> Float[np.ndarray, "*#P"]:
+    """Group sizes as floats, so that no product of them overflows.
+
+    Raises:
+        ValueError: If one is not a whole number, or is less than `least`.
+    """
+    sizes = np.asarray(rollouts, float)
+    whole = np.asarray((sizes >= least) & (sizes < np.inf) & (sizes == np.floor(sizes)))
+    _refuse(sizes, whole, f"a group has a whole number of rollouts, at least {least}")
+    return sizes
+
+
+def checked_positive(value: Numbers, name: str) -> Float[np.ndarray, "*#P"]:
+    """Finite positive numbers as floats.
+
+    Raises:
+        ValueError: If one is zero, negative, infinite or NaN.
+    """
+    number = np.asarray(value, float)
+    _refuse(number, np.asarray((number > 0) & (number < np.inf)), f"{name} is positive")
+    return number
+
+
+def checked_variance(value: Numbers, name: str) -> Float[np.ndarray, "*#P"]:
+    """Finite non-negative numbers as floats.
+
+    Raises:
+        ValueError: If one is negative, infinite or NaN.
+    """
+    number = np.asarray(value, float)
+    allowed = np.asarray((number >= 0) & (number < np.inf))
+    _refuse(number, allowed, f"{name} is finite and not negative")
+    return number
