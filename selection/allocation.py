@@ -59,13 +59,39 @@ def gvm_weight(
     return np.where(hopeless, 0.0, norms / np.sqrt(safe + alpha / safe ** (power - 1.0)))
 
 
+def gvm_useful(
+    weights: Float[np.ndarray, "K"],
+    rates: Float[np.ndarray, "K"],
+    budget: int,
+    *,
+    easiest: float = 1.0,
+    least_passes: float = 0.0,
+) -> Float[np.ndarray, "K"]:
+    """GVM's weights of the prompts worth allocating to, 0 for the others.
+
+    Args:
+        weights: Of all prompts.
+        rates: Pass rates, observed in the pilot.
+        budget: Rollouts to be shared by all prompts.
+        easiest: Highest pass rate of a prompt that gets anything.
+        least_passes: Fewest passes to be expected of a prompt's share of the budget.
+    """
+    passes = rates * budget * weights / max(weights.sum(), np.finfo(float).tiny)
+    return np.where((rates <= easiest) & (passes >= least_passes), weights, 0.0)
+
+
 def apportion(weights: Float[np.ndarray, "K"], budget: int) -> Int[np.ndarray, "K"]:
     """Whole numbers in proportion to the weights that sum to the budget.
 
     Each share is rounded half to even; what is then missing or too many is settled one by
     one where rounding was furthest off in that direction (RLHFlow/GVM @ d640a75,
     em/stage_2_calc_sample_size.py). Weights that are all 0 count as equal.
+
+    Raises:
+        ValueError: A weight is negative or not finite.
     """
+    if not ((weights >= 0.0) & (weights < np.inf)).all():
+        raise ValueError(f"weights={weights} must be finite and not negative")
     shares = weights if weights.any() else np.ones(weights.size)
     ideal = shares / shares.sum() * budget
     counts = np.round(ideal).astype(int)
@@ -81,8 +107,8 @@ def allocate(
     """A budget apportioned by weight, at least `at_least` rollouts for every prompt.
 
     Prompts whose share falls short of the minimum get the minimum; the others share what is
-    left, which minimizes the sum of squares over n under both constraints. A budget too small
-    for the minimum is raised to it, so that the sum is then `at_least` times K.
+    left. Before rounding, this minimizes the sum of squared weights over counts under both
+    constraints. A budget too small for the minimum is raised to `at_least` times K.
     """
     counts = np.full(weights.size, at_least)
     free = np.ones(weights.size, bool)

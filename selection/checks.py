@@ -11,14 +11,14 @@ def counts(least: int = 1, /, **values: object) -> None:
 
 
 def within(least: float, most: float, /, **values: float) -> None:
-    """Raise `ValueError` unless every value lies in [least, most]; NaN never does."""
+    """Raise `ValueError` unless every value lies in [least, most]; NaN and bools never do."""
     for name, value in values.items():
-        if not least <= value <= most:
+        if isinstance(value, bool) or not least <= value <= most:
             raise ValueError(f"{name}={value} must lie in [{least:g}, {most:g}]")
 
 
 def positive(**values: float) -> None:
-    """Raise `ValueError` unless every value is positive and finite."""
+    """Raise `ValueError` unless every value is a positive, finite number, and no bool."""
     for name, value in values.items():
-        if not 0.0 < value < math.inf:
+        if isinstance(value, bool) or not 0.0 < value < math.inf:
             raise ValueError(f"{name}={value} must be positive and finite")

@@ -21,7 +21,7 @@ published runs is not reported. What the release does differently:
 Departures from the paper: a batch's prompts are distinct (successive draws without
 replacement); every prompt drawn gets at least two rollouts, since a group baseline learns
 nothing from one; a shard without any mixed pilot is allocated nothing (the release divides by
-zero).
+zero); the sum of an order's rollouts is not padded to a multiple of the GPUs.
 """
 
 from dataclasses import dataclass, replace
@@ -79,7 +79,8 @@ class Cures:
     copies: int = 1
 
     def __post_init__(self) -> None:
-        counts(rollouts=self.rollouts, at_least=self.at_least, copies=self.copies)
+        counts(at_least=self.at_least, copies=self.copies)
+        counts(self.at_least, rollouts=self.rollouts)
         counts(pilot=self.pilot, subsets=self.subsets, steps=self.steps)
         counts(0, shards=self.shards)
         positive(temperature=self.temperature)
@@ -119,11 +120,12 @@ class Cures:
             iteration, order = self.pilots.begin(state.iteration, rng)
             return Curriculum(iteration, state.beliefs, closing=False), order
         iteration = replace(state.iteration, orders=state.iteration.orders + 1)
-        state = replace(state, iteration=iteration, closing=self.shards > 0)
         drawn = self.draw(state, wanted, rng)
         rollouts = self.copies * self.share_out(state, drawn, wanted)
         some = rollouts > 0
-        return state, Order(iteration.members[drawn[some]], rollouts[some])
+        order = Order(iteration.members[drawn[some]], rollouts[some])
+        closing = self.shards > 0 and 0 < order.prompts.size < wanted
+        return replace(state, iteration=iteration, closing=closing), order
 
     def tell(
         self, state: Curriculum, order: Order, outcome: Outcome
@@ -146,7 +148,7 @@ class Cures:
         mean = state.beliefs.means(np.arange(state.iteration.members.size))
         growth = 1.0 + state.iteration.passes if self.per_pass else 1.0
         exponent = np.sqrt(mean * (1.0 - mean)) / (self.temperature * growth)
-        weights = np.exp(exponent - exponent.max())
+        weights = np.exp(np.maximum(exponent - exponent.max(), -700.0))  # none underflows to 0
         return weights / weights.sum()
 
     def draw(
@@ -171,13 +173,17 @@ class Cures:
         return allocate(deviation, self.rollouts * drawn.size, self.at_least)
 
     def share_out_shards(self, iteration: Iteration, budget: int) -> Int[np.ndarray, "K"]:
-        """Rollouts of every member, each shard with the whole budget, rounded half to even."""
+        """Rollouts of every member, each shard with the whole budget, rounded half to even.
+
+        Shards are of equal size; what is left over belongs to the last.
+        """
         everyone = np.arange(iteration.members.size)
         deviation = neyman_deviation(
             self.pilots.rates(iteration), iteration.told_norms(everyone), vectors=self.vectors
         )
+        starts = np.arange(1, self.shards) * (deviation.size // self.shards)
         return np.concatenate(
-            [_proportional(shard, budget) for shard in np.array_split(deviation, self.shards)]
+            [_proportional(shard, budget) for shard in np.split(deviation, starts)]
         )
 
 

@@ -9,11 +9,12 @@ Axis legend: S segments, K prompts in an order, G groups.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from selection.checks import counts
 from selection.membership import among
 from selection.protocol import Order, Outcome, Selector, Verdict
 
@@ -159,14 +160,19 @@ def collect(
         roll: Generates the rollouts of an order.
         wanted: Groups in the training batch.
         rng: Serves the strategy's choices.
-        buffer: What the last call left over; nothing before the first.
+        buffer: What the last call left over. None starts empty, right only for a state that
+            holds no group open: their first rollouts would be missing.
         surplus: Whether complete groups beyond `wanted` wait for the next batch (SPEED) or
             are thrown away (DAPO as released in verl).
         max_orders: Orders after which to give up.
 
     Raises:
         StarvedError: `max_orders` orders did not fill the batch.
+        ValueError: An argument is out of range, or an outcome does not fit its order.
     """
+    counts(wanted=wanted, max_orders=max_orders)
+    if surplus not in get_args(Surplus):
+        raise ValueError(f"surplus={surplus!r} must be one of {get_args(Surplus)}")
     kept = Buffer.empty() if buffer is None else buffer
     spent = 0
     for _ in range(max_orders):
@@ -178,6 +184,7 @@ def collect(
                 break
             continue
         outcome = roll(order)
+        outcome.check(order)
         state, verdicts = selector.tell(state, order, outcome)
         kept = kept.settle(order, outcome, verdicts)
         spent += int(order.rollouts.sum())

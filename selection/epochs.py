@@ -35,8 +35,7 @@ class Epochs:
         """The next place, and the next `wanted` distinct prompts, at most all M.
 
         A draw that runs over the end of a pass takes the rest of it and goes on with the
-        next; what it has taken already, and the prompts `besides`, move to the end of that
-        next pass.
+        next, at whose end the prompts `besides` and then those it has just taken come.
         """
         wanted = min(wanted, self.sequence.size)
         stop = self.cursor + wanted
@@ -44,9 +43,10 @@ class Epochs:
         if drawn.size == wanted:
             return Epochs(self.sequence, stop, self.epoch), drawn
         shuffled = rng.permutation(self.sequence.size)
-        taken = drawn if besides is None else np.concatenate((drawn, besides))
-        again = among(shuffled, taken)
-        sequence = np.concatenate((shuffled[~again], shuffled[again]))
+        late = 2 * among(shuffled, drawn)
+        if besides is not None:
+            late = np.maximum(late, among(shuffled, besides))
+        sequence = shuffled[np.argsort(late, kind="stable")]
         rest = wanted - drawn.size
         both = np.concatenate((drawn, sequence[:rest]))
         return Epochs(sequence, rest, self.epoch + 1), both

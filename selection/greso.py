@@ -17,6 +17,7 @@ What the release does differently is a hyperparameter each:
 - `keep_floor`: the release never skips with a probability above .99.
 - `hard_reward`, `share_block`: the shares the release's controller sees count as hard only
   groups of rewards exactly 0.1, and cut the rewards into blocks of 8 whatever N is.
+- `single_precision`: the release rounds those shares to float32, which decides ties.
 - `adapt_from`: the release adapts from the second pass on.
 - `smallest`, `short`: the release orders at least 64 prompts, and once an order is estimated
   to suffice, trains on what that order brings, even if the batch is short.
@@ -93,6 +94,7 @@ class Greso:
         hard_reward: Reward of which a group must consist to count in the hard share; None
             counts every group whose rewards are all at most `hard_at`.
         share_block: Rewards per block of the shares; None takes groups.
+        single_precision: Whether the shares are rounded to single precision.
         adapt_from: Pass from which the exploration probabilities move, 0 being the first.
         smallest: Least prompts of a further order.
         short: Whether a batch may close short.
@@ -113,6 +115,7 @@ class Greso:
     keep_floor: float = 0.0
     hard_reward: float | None = None
     share_block: int | None = None
+    single_precision: bool = False
     adapt_from: int = 0
     smallest: int = 1
     short: bool = False
@@ -123,9 +126,15 @@ class Greso:
         counts(0, adapt_from=self.adapt_from)
         if self.prompts is not None:
             counts(prompts=self.prompts)
-        within(0.0, 1.0, explore=self.explore, target=self.target, keep_floor=self.keep_floor)
-        within(0.0, 1.0, step=self.step, least=self.least, most=self.most)
+        if self.share_block is not None:
+            counts(share_block=self.share_block)
+        if self.hard_reward is not None:
+            within(0.0, 1.0, hard_reward=self.hard_reward)
+        within(0.0, 1.0, target=self.target, step=self.step, keep_floor=self.keep_floor)
+        within(0.0, 1.0, least=self.least, most=self.most)
+        within(self.least, self.most, explore=self.explore)
         positive(safety=self.safety)
+        within(0.0, 1.0, easy_at=self.easy_at, hard_at=self.hard_at)
         if not self.hard_at < self.easy_at:
             raise ValueError(f"hard_at={self.hard_at} must be below easy_at={self.easy_at}")
 
@@ -146,6 +155,7 @@ class Greso:
             keep_floor=0.01,
             hard_reward=0.1,
             share_block=share_block,
+            single_precision=True,
             adapt_from=1,
             smallest=64,
             short=True,
@@ -261,12 +271,16 @@ class Greso:
         else:
             hard = constant & (level == self.hard_reward)
         easy = constant & (level == 1.0)
-        return Shares(float(constant.mean()), float(easy.mean()), float(hard.mean()))
+        precision = np.float32 if self.single_precision else np.float64
+        return Shares(*(float(precision(kind.mean())) for kind in (constant, easy, hard)))
 
     def _blocks(self, order: Order, outcome: Outcome) -> Float[np.ndarray, "blocks width"]:
         """Rewards in blocks; binary groups by their extremes, which say as much."""
         if outcome.rewards is not None:
-            return outcome.rewards.reshape(-1, self.share_block or self.rollouts)
+            width = self.share_block or self.rollouts
+            if outcome.rewards.size % width:
+                raise ValueError(f"{outcome.rewards.size} rewards make no blocks of {width=}")
+            return outcome.rewards.reshape(-1, width)
         if self.share_block not in (None, self.rollouts):
             raise ValueError(
                 f"share_block={self.share_block} cuts groups of {self.rollouts} rollouts apart:"

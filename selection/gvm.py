@@ -2,7 +2,8 @@ r"""GVM-RAFT's allocation: prompts as they come, rollouts for the hard but not t
 
 Each iteration starts with a pilot (`Pilot`). Rollouts are then allocated over its subset by
 Proposition 1, $n_i \propto G_i / \sqrt{p_i + \alpha p_i^{1-\beta}}$ with $p_i$ the pilot's pass
-rate and $G_i$ the score norm of its passing rollouts; prompts that never passed get none.
+rate and $G_i$ the root mean square score norm of its passing rollouts; prompts that never
+passed get none.
 
 Reference: "Optimizing Chain-of-Thought Reasoners via Gradient Variance Minimization in
 Rejection Sampling and RL", arXiv 2505.02391; RLHFlow/GVM @ d640a75. Departures: the budget
@@ -10,13 +11,14 @@ counts only prompts that get rollouts, so that a training batch keeps its size, 
 those gets at least two.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
 
-from selection.allocation import allocate, gvm_weight
-from selection.checks import counts, positive
+from selection.allocation import allocate, gvm_useful, gvm_weight
+from selection.checks import counts, positive, within
 from selection.epochs import Epochs
 from selection.pilot import Iteration, Pilot
 from selection.protocol import Order, Outcome, Verdict
@@ -43,6 +45,8 @@ class Gvm:
         subsets: Parts of a pass over the data set, one per iteration.
         steps: Training steps per iteration.
         at_least: Least rollouts of a prompt that gets any.
+        easiest: Highest pilot pass rate of a prompt that gets any.
+        least_passes: Fewest passes to be expected of the rollouts of a prompt that gets any.
     """
 
     rollouts: int = 24
@@ -52,13 +56,17 @@ class Gvm:
     subsets: int = 15
     steps: int = 10
     at_least: int = 2
+    easiest: float = 1.0
+    least_passes: float = 0.0
 
     def __post_init__(self) -> None:
-        counts(rollouts=self.rollouts, at_least=self.at_least)
+        counts(at_least=self.at_least)
+        counts(self.at_least, rollouts=self.rollouts)
         counts(pilot=self.pilot, subsets=self.subsets, steps=self.steps)
         positive(alpha=self.alpha)
-        if not self.power >= 2.0:
-            raise ValueError(f"power={self.power} must be at least 2, as Proposition 1 has it")
+        within(0.0, 1.0, easiest=self.easiest)
+        within(0.0, math.inf, least_passes=self.least_passes)
+        within(2.0, 100.0, power=self.power)  # Proposition 1 has it from 2 on
 
     @classmethod
     def paper(cls, *, rollouts: int = 24) -> "Gvm":
@@ -100,8 +108,15 @@ class Gvm:
         """Rollouts of every member; none for those that never passed."""
         rates = self.pilots.rates(iteration)
         norms = iteration.told_norms(np.arange(rates.size))
-        energy = np.ones(rates.size) if norms is None else norms.passing
+        energy = np.ones(rates.size) if norms is None else np.sqrt(norms.passing_square)
         weights = gvm_weight(rates, energy, alpha=self.alpha, power=self.power)
+        weights = gvm_useful(
+            weights,
+            rates,
+            self.rollouts * int((weights > 0.0).sum()),
+            easiest=self.easiest,
+            least_passes=self.least_passes,
+        )
         rollouts, some = np.zeros(rates.size, int), weights > 0.0
         budget = self.rollouts * int(some.sum())
         rollouts[some] = allocate(weights[some], budget, self.at_least)

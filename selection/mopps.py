@@ -78,6 +78,8 @@ class Mopps:
         counts(0, warm_rollouts=self.warm_rollouts)
         within(0.0, 1.0, target=self.target, memory=self.memory, low=self.low, high=self.high)
         positive(alpha_0=self.prior[0], beta_0=self.prior[1], warm_weight=self.warm_weight)
+        if self.single is not None:
+            positive(single=self.single)
         if self.low > self.high:
             raise ValueError(f"low={self.low} must not exceed high={self.high}")
         if self.rule not in ("nearest", "threshold", "uniform"):

@@ -5,7 +5,7 @@ the next step where the signal of a rollout is p(1-p), as for an unbiased policy
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -30,7 +30,7 @@ class Oracle:
         rollouts: Rollouts per prompt, N.
     """
 
-    pass_rates: Callable[[Int[np.ndarray, "M"]], Float[np.ndarray, "M"]]
+    pass_rates: Callable[[Int[np.ndarray, "M"]], Float[np.ndarray, "M"]] = field(repr=False)
     rollouts: int = 24
 
     def __post_init__(self) -> None:

@@ -83,7 +83,11 @@ class Pilot:
         return iteration, Order.equal(members, self.rollouts)
 
     def record(self, iteration: Iteration, outcome: Outcome) -> Iteration:
-        """The iteration once its pilot is in."""
+        """The iteration once its pilot is in.
+
+        Raises:
+            ValueError: A norm is negative or not finite.
+        """
         told, norms = outcome.norms, np.full(iteration.norms.shape, np.nan)
         if told is not None:
             norms = np.stack(
@@ -95,6 +99,8 @@ class Pilot:
                     told.contrast,
                 )
             )
+            if not ((norms >= 0.0) & (norms < np.inf)).all():
+                raise ValueError("norms must be finite and not negative; no rollouts count 0")
         return replace(iteration, orders=0, passes=outcome.passes, norms=norms)
 
     def rates(self, iteration: Iteration) -> Float[np.ndarray, "K"]:

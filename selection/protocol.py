@@ -62,8 +62,9 @@ class Outcome:
 
     Attributes:
         passes: Rollouts of each prompt that passed, 0 to `order.rollouts`.
-        rewards: Reward of every rollout, group by group, where it is not simply 1 for a pass
-            and 0 for a failure.
+        rewards: Reward of every rollout in [0, 1], group by group, where it is not simply 1
+            for a pass and 0 for a failure. Selection sees correctness, whole or in part;
+            penalties, for length say, are the trainer's.
         norms: Score norms, for strategies that allocate by them.
         version: Training steps completed by the policy that generated the rollouts.
         payload: One item per group that the driver carries to the trainer unread.
@@ -74,6 +75,24 @@ class Outcome:
     norms: Norms | None = None
     version: int = 0
     payload: Shaped[np.ndarray, "K"] | None = None
+
+    def check(self, order: Order) -> None:
+        """Raise `ValueError` unless this may be what came of the order."""
+        passes, rewards = self.passes, self.rewards
+        if passes.shape != order.rollouts.shape:
+            raise ValueError(
+                f"passes of {passes.size} groups for {order.rollouts.size} prompts"
+            )
+        if ((passes < 0) | (passes > order.rollouts)).any():
+            raise ValueError(
+                f"passes={passes} must lie between 0 and rollouts={order.rollouts}"
+            )
+        if rewards is None:
+            return
+        if rewards.size != order.rollouts.sum():
+            raise ValueError(f"{rewards.size} rewards for {order.rollouts.sum()} rollouts")
+        if not ((rewards >= 0.0) & (rewards <= 1.0)).all():
+            raise ValueError(f"rewards={rewards} must lie in [0, 1]")
 
     def mean_rewards(self, order: Order) -> Float[np.ndarray, "K"]:
         """Mean reward of each group; the observed pass rate where rewards are 0 or 1."""

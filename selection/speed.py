@@ -19,7 +19,8 @@ Learning", arXiv 2506.09016 (withdrawn by its authors in v3), and Zanette-Labs/s
 
 Departures from the release: phases are told apart by which prompts are held rather than by
 counting rollouts, so N_init = N_cont and any other pair work (there N_cont must be a multiple
-of N_init, and equality corrupts the batch); prompts drawn while training are not thrown away.
+of N_init, and equality corrupts the batch); every held prompt is continued (there those beyond
+a multiple of the GPUs wait); prompts drawn while training are not thrown away.
 """
 
 from dataclasses import dataclass
@@ -95,7 +96,8 @@ class Speed:
             return state, self._order(state.held[:0], state.held[:wanted])
         num_fresh = self.fresh or min(lacking, state.epochs.left or lacking)
         epochs, fresh = self._screened(state, num_fresh, rng)
-        return Screening(epochs, state.held), self._order(fresh, state.held[:0])
+        continued = state.held[:0] if fresh.size else state.held  # all that came is held
+        return Screening(epochs, state.held), self._order(fresh, continued)
 
     def tell(
         self, state: Screening, order: Order, outcome: Outcome
