@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from report import plots
 from report.record import Record
 from report.runs import by_world
 from report.tables import Cell, Grid, grid
@@ -21,9 +19,9 @@ from report.template import CAPTIONS, PAGE, READING, STYLE
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and the sentence under it, which also stands in for it when read aloud."""
+    """A PNG file and the sentence under it, which also stands in for it when read aloud."""
 
-    figure: Figure
+    png: bytes
     caption: str
 
 
@@ -76,6 +74,7 @@ def page(
 def comparison(
     records: Sequence[Record],
     summary: pd.DataFrame,
+    pictures: Mapping[str, bytes],
     *,
     title: str,
     descriptions: Mapping[str, str],
@@ -87,6 +86,7 @@ def comparison(
     Args:
         records: What was run.
         summary: Their `report.summary.summarize`.
+        pictures: Their `report.plots.pictures`.
         title: Title of the page.
         descriptions: A description of each world, in the order in which they are shown; worlds
             without one come after.
@@ -104,11 +104,11 @@ def comparison(
     )
     first = Section(
         title="At a glance",
-        pictures=(Picture(plots.overview(summary), CAPTIONS["overview"]),),
+        pictures=(Picture(pictures["overview"], CAPTIONS["overview"]),),
     )
     return page(
         title,
-        [first, *(_world(records, summary, name, descriptions) for name in worlds)],
+        [first, *(_world(summary, pictures, name, descriptions) for name in worlds)],
         lead=lead,
         assumptions=assumptions,
         command=command,
@@ -116,20 +116,20 @@ def comparison(
 
 
 def _world(
-    records: Sequence[Record],
     summary: pd.DataFrame,
+    pictures: Mapping[str, bytes],
     world: str,
     descriptions: Mapping[str, str],
 ) -> Section:
     """The section of one world."""
-    baseline = str(summary["baseline"].iloc[0])
-    curves = plots.curves(records, world, baseline=baseline)
-    ratios = plots.ratios(summary, world)
     return Section(
         title=world,
         text=descriptions.get(world, ""),
         table=grid(summary, world),
-        pictures=(Picture(curves, CAPTIONS["curves"]), Picture(ratios, CAPTIONS["ratios"])),
+        pictures=tuple(
+            Picture(pictures[f"{world}-{kind}"], CAPTIONS[kind])
+            for kind in ("curves", "ratios")
+        ),
     )
 
 
@@ -145,7 +145,7 @@ def _section(section: Section, place: int) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    data = b64encode(plots.png(picture.figure)).decode()
+    data = b64encode(picture.png).decode()
     caption = escape(picture.caption)
     return (
         f"<figure><img alt='{caption}' src='data:image/png;base64,{data}'>"

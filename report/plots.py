@@ -51,6 +51,16 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
     return buffer.getvalue()
 
 
+def pictures(records: Sequence[Record], summary: pd.DataFrame) -> dict[str, bytes]:
+    """All figures of a comparison as PNG files: "overview", "WORLD-curves", "WORLD-ratios"."""
+    baseline = str(summary["baseline"].iloc[0])
+    files = {"overview": png(overview(summary))}
+    for world in by_world(records):
+        files[f"{world}-curves"] = png(curves(records, world, baseline=baseline))
+        files[f"{world}-ratios"] = png(ratios(summary, world))
+    return files
+
+
 def curves(
     records: Iterable[Record], world: str, *, baseline: str = "uniform", oracle: str = "oracle"
 ) -> Figure:

@@ -60,7 +60,8 @@ def figure() -> Figure:
 
 def nasty_page() -> str:
     grid = Grid(NASTY, (NASTY,), ((Cell(NASTY), Cell(f"{NASTY}\n{NASTY}", "cheaper")),), NASTY)
-    section = Section(title=NASTY, text=NASTY, table=grid, pictures=[Picture(figure(), NASTY)])
+    shown = [Picture(png(figure()), NASTY)]
+    section = Section(title=NASTY, text=NASTY, table=grid, pictures=shown)
     return page(NASTY, [section], lead=NASTY, assumptions={NASTY: NASTY}, command=NASTY)
 
 
@@ -69,9 +70,11 @@ def compared() -> str:
     records = [*trio(), *trio("dale"), *trio("fen")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plots, "png", partial(png, dpi=20))
+        summary = summarize(records)
         return comparison(
             records,
-            summarize(records),
+            summary,
+            plots.pictures(records, summary),
             title="Which prompts?",
             descriptions={"hill": "A slope.\n\nAll of it.", "absent": "No.", "dale": "Low."},
             assumptions={"rollouts per group": "8"},
@@ -108,7 +111,7 @@ def test_pictures_are_the_figures_and_have_words(compared: str) -> None:
     drawn = figure()
     html = page(
         "t",
-        [Section(title="s", pictures=[Picture(drawn, "A line.")])],
+        [Section(title="s", pictures=[Picture(png(drawn), "A line.")])],
         lead="",
         assumptions={},
         command="",
@@ -146,9 +149,11 @@ def test_another_baseline_is_named_and_drawn_first(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(plots, "png", remember)
     records = [run("plain"), run("mopps")]
+    summary = summarize(records, baseline="plain")
     html = comparison(
         records,
-        summarize(records, baseline="plain"),
+        summary,
+        plots.pictures(records, summary),
         title="t",
         descriptions={},
         assumptions={},
@@ -164,7 +169,9 @@ def test_equal_runs_give_equal_pages() -> None:
     texts: dict[str, Any] = {"title": "t", "descriptions": {}, "assumptions": {}, "command": ""}
     records = trio(seeds=1)
     one, other = (
-        comparison(given, summarize(given), **texts) for given in (records, records[::-1])
+        comparison(given, summary, plots.pictures(given, summary), **texts)
+        for given in (records, records[::-1])
+        for summary in (summarize(given),)
     )
     assert one == other
 

@@ -202,14 +202,14 @@ def test_a_half_written_text_is_never_at_the_final_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The write itself fails half way, as on a full disk."""
-    path, write = tmp_path / "table.csv", Path.write_text
+    path, write = tmp_path / "table.csv", Path.write_bytes
     atomic.write(path, "old")
 
-    def half(self: Path, text: str, **options: str) -> int:
-        write(self, text[: len(text) // 2], **options)
+    def half(self: Path, content: bytes) -> int:
+        write(self, content[: len(content) // 2])
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="disk full"):
         atomic.write(path, "new and longer")
     assert path.read_text() == "old"
