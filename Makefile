@@ -26,7 +26,7 @@ types: .venv/dev
 	$(RUN) -m pyright
 
 unit: .venv/dev
-	$(RUN) -m pytest -n 2 --dist worksteal
+	$(RUN) -m pytest -n 2 --dist worksteal --nbmake
 
 notebooks: .venv/dev
 	$(RUN) -m pytest --nbmake notebooks

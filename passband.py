@@ -6,8 +6,9 @@ import re
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
+from typing import Any, NoReturn
 
 COMMANDS = {  # command: (module, class of its options, what it does)
     "compare": ("sim.cli", "Compare", "strategies side by side in simulated worlds"),
@@ -28,7 +29,7 @@ def main() -> None:
     if name in ("-h", "--help"):
         print(_overview())
     elif name == "--version":
-        print(version("passband"))
+        print(_version())
     elif name in COMMANDS:
         _run(name, args)
     else:
@@ -42,7 +43,7 @@ def _run(name: str, args: list[str]) -> None:
     try:
         _parse(getattr(import_module(module), kind), name, args).run()
     except (ValueError, OSError, MemoryError) as error:
-        _refuse(str(error))
+        _refuse(str(error) or type(error).__name__)
     except KeyboardInterrupt:
         print(f"passband {name}: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
@@ -63,20 +64,30 @@ def _parse(kind: Any, name: str, args: list[str]) -> Any:  # noqa: ANN401
 
 
 def _first_words(framed: str) -> str:
-    """What stands in a frame before its first rule, and any suggestion after it."""
-    lines = [re.sub(r"^[│╭╰]\s?|\s*[│╮╯]$", "", line).strip() for line in framed.splitlines()]
-    body = [line for line in lines[1:] if line]
-    rule = next((i for i, line in enumerate(body) if set(line) <= {"─"}), len(body))
+    """What stands in a frame before its first rule, and any suggestion after it.
+
+    Frames are drawn with lines, or with hyphens where stdout cannot encode lines.
+    """
+    lines = [line.strip("│ ") for line in framed.splitlines()[1:]]  # the first is a title
+    parts = groupby(lines, key=lambda line: not line.strip("─-╰╯"))
+    said, *after = [list(part) for is_rule, part in parts if not is_rule]
+    if after and after[0][0].startswith("Perhaps"):
+        said[-1] += f": {' '.join(after[0][:2])}"
     number = r"invalid literal for int\(\) with base 10: ('.*')"
-    said = re.sub(number, r"\1 is not a whole number", " ".join(body[:rule]))
-    after = body[rule + 1 : rule + 3]
-    return f"{said}: {' '.join(after)}" if after and "Perhaps" in after[0] else said
+    return re.sub(number, r"\1 is not a whole number", " ".join(said))
 
 
-def _refuse(reason: str) -> None:
+def _refuse(reason: str) -> NoReturn:
     """End with one line on stderr and exit status 2."""
     print(f"passband: {' '.join(reason.split())}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def _version() -> str:
+    try:
+        return version("passband")
+    except PackageNotFoundError:
+        _refuse("not installed, so its version is only in pyproject.toml: pip install -e .")
 
 
 def _overview() -> str:

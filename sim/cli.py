@@ -82,7 +82,7 @@ class Options:
         )
         console = Console(highlight=False)
         for world in worlds:
-            console.print(table(summary, world))
+            console.print(table(summary, world, width=console.width))
         print(f"\nReport: {self.out / 'report.html'}")
 
     def _run(self, comparison: compare.Comparison) -> list[Record]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from sim.catalogue import Place, Runnable, Sizes, place, strategy
 from sim.costs import PRESETS, Costs
 from sim.run import Plan, simulate
 from sim.settings import SettingError, change, nearest
+from sim.world import World
 
 BASELINE = "uniform"
+MOST_SEEDS = 10**5
 FORMAT = 1  # of a cell's file; a file of another format is made again
 
 
@@ -62,6 +65,8 @@ class Comparison:
 
     def __post_init__(self) -> None:
         counts(seeds=self.seeds)
+        if self.seeds > MOST_SEEDS:
+            raise ValueError(f"seeds={self.seeds} must be at most {MOST_SEEDS:,}")
         if not self.worlds:
             raise SettingError("worlds: name at least one (`passband worlds` lists them)")
         for kind, settings in (("world", self.worlds), ("strategy", self.strategies)):
@@ -187,10 +192,17 @@ def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | f
         "steps": where.steps,
         "accounting": where.entry.accounting,
         "world_knobs": repr(where.world),
+        "log": _digest(where.world),
         "strategy_knobs": who.knobs(cell.sizes),
         "costs": repr(Costs.preset(cell.costs)),
         "format": FORMAT,
     }
+
+
+def _digest(world: World) -> str:
+    """What tells a log of pass counts from one that stood in the same file before."""
+    name = getattr(world, "population", "")
+    return sha256(Path(name).read_bytes()).hexdigest() if name.endswith(".json") else ""
 
 
 @lru_cache(maxsize=64)

@@ -44,10 +44,14 @@ def write(
     write_csv(tidy(records), out / "comparison.csv")
     write_csv(everything, out / "summary.csv")
     summary = shown(everything, definition)
-    _pictures(comparison, records, summary, out / "plots")
+    pictures = plots.pictures(records, summary)
+    (out / "plots").mkdir(exist_ok=True)
+    for name, png in pictures.items():
+        atomic.write(out / "plots" / f"{slug(name)}.png", png)
     html = page.comparison(
         records,
         summary,
+        pictures,
         title="Which prompts to roll out: a comparison",
         descriptions=descriptions(comparison),
         assumptions=assumptions(comparison),
@@ -55,17 +59,6 @@ def write(
     )
     atomic.write(out / "report.html", html)
     return summary
-
-
-def _pictures(
-    comparison: Comparison, records: Sequence[Record], summary: pd.DataFrame, folder: Path
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "overview.png").write_bytes(plots.png(plots.overview(summary)))
-    for world in comparison.worlds:
-        name = slug(world)
-        (folder / f"{name}-curves.png").write_bytes(plots.png(plots.curves(records, world)))
-        (folder / f"{name}-ratios.png").write_bytes(plots.png(plots.ratios(summary, world)))
 
 
 def descriptions(comparison: Comparison) -> dict[str, str]:

@@ -86,7 +86,7 @@ class Ledger:
 
     def row(self, step: int, accuracy: float) -> dict[str, float]:
         """A row of the record, as it stands after a training step."""
-        return {
+        row = {
             "step": step,
             "rollouts": self.rollouts,
             "trained_rollouts": self.trained_rollouts,
@@ -98,6 +98,7 @@ class Ledger:
             "signal_expected": self.signal_expected,
             "signal_realised": self.signal_realised,
         }
+        return {name: float(value) for name, value in row.items()}
 
 
 def simulate(plan: Plan, seed: int) -> dict[str, Float[np.ndarray, "T"]]:

@@ -35,7 +35,9 @@ def test_the_wheel_holds_every_room_with_its_types_and_data(wheel: Path) -> None
         assert f"{room}/py.typed" in names
     data = {f"sim/data/{path.name}" for path in (ROOT / "sim" / "data").iterdir()}
     assert data <= names
-    assert {name.split("/")[0] for name in names if not name.startswith("passband")} == set(rooms)
+    assert {name.split("/")[0] for name in names if not name.startswith("passband")} == set(
+        rooms
+    )
 
 
 def test_installed_alone_elsewhere_it_answers_for_help(wheel: Path, tmp_path: Path) -> None:
