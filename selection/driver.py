@@ -8,7 +8,7 @@ Axis legend: S segments, K prompts in an order, G groups.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
@@ -39,20 +39,28 @@ class Segments:
         none = np.zeros(0, int)
         return cls(none, none, none, none, none, np.zeros(0))
 
+    @property
+    def columns(self) -> tuple[Shaped[np.ndarray, "S"], ...]:
+        """The six arrays, in the order of the fields."""
+        return (
+            self.group,
+            self.prompts,
+            self.rollouts,
+            self.passes,
+            self.versions,
+            self.payload,
+        )
+
     def take(self, index: Shaped[np.ndarray, "T"] | slice) -> "Segments":
         """The segments at an array of positions, under a mask, or in a slice."""
-        return Segments(*(getattr(self, field.name)[index] for field in fields(self)))
+        return Segments(*(column[index] for column in self.columns))
 
     def then(self, other: "Segments") -> "Segments":
         """These segments followed by others."""
         if not (self.group.size and other.group.size):
             return other if other.group.size else self
-        return Segments(
-            *(
-                np.concatenate((getattr(self, field.name), getattr(other, field.name)))
-                for field in fields(self)
-            )
-        )
+        pairs = zip(self.columns, other.columns, strict=True)
+        return Segments(*(np.concatenate(pair) for pair in pairs))
 
     @property
     def starts(self) -> Int[np.ndarray, "G"]:
@@ -98,16 +106,17 @@ class Buffer:
             np.full(serial.size, outcome.version),
             payload,
         )
-        opened = int((serial >= self.groups).sum())
+        opened = np.count_nonzero(serial >= self.groups)
         hold, train = verdicts == Verdict.HOLD, verdicts == Verdict.TRAIN
         if opened == serial.size:
-            held, complete = self.held.then(fresh.take(hold)), fresh.take(train)
+            held = self.held.then(fresh.take(hold))
+            ready = self.ready.then(fresh.take(train))
         else:
             pieces = self.held.then(fresh)
             untouched = ~among(pieces.group, serial)
             held = pieces.take(untouched | among(pieces.group, serial[hold]))
-            complete = _gather(pieces, serial[train])
-        return Buffer(held, self.ready.then(complete), self.groups + opened)
+            ready = self.ready.then(_gather(pieces, serial[train]))
+        return Buffer(held, ready, self.groups + opened)
 
     def take(self, wanted: int, surplus: Surplus) -> tuple["Buffer", Segments]:
         """The buffer without its `wanted` oldest complete groups, and those groups."""
@@ -118,12 +127,13 @@ class Buffer:
 
     def _serials(self, prompts: Int[np.ndarray, "K"]) -> Int[np.ndarray, "K"]:
         """Serial number of each prompt's open group; a new number where it has none."""
-        new = ~among(prompts, self.held.prompts)
-        serial = self.groups - 1 + np.cumsum(new)
-        if not new.all():
-            place = np.argsort(self.held.prompts)
-            found = np.searchsorted(self.held.prompts, prompts[~new], sorter=place)
-            serial[~new] = self.held.group[place[found]]
+        known = among(prompts, self.held.prompts)
+        if not known.any():
+            return self.groups + np.arange(prompts.size)
+        serial = self.groups - 1 + np.cumsum(~known)
+        place = np.argsort(self.held.prompts)
+        found = np.searchsorted(self.held.prompts, prompts[known], sorter=place)
+        serial[known] = self.held.group[place[found]]
         return serial
 
 

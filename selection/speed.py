@@ -106,7 +106,9 @@ class Speed:
         accepted = in_band(order, outcome, low=self.low, high=self.high)
         screened = np.where(accepted, Verdict.HOLD, Verdict.DROP)
         verdicts = np.where(continued, Verdict.TRAIN, screened)
-        waiting = state.held[~among(state.held, order.prompts)]
+        waiting = state.held
+        if continued.any():
+            waiting = waiting[~among(waiting, order.prompts)]
         held = np.concatenate((waiting, order.prompts[verdicts == Verdict.HOLD]))
         return Screening(state.epochs, held), verdicts
 

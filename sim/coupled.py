@@ -265,7 +265,8 @@ class Logits:
         """
         world, families = self.world, self.families[prompts]
         along = pull * np.sqrt(self.contrast[prompts])
-        by_prompt = np.bincount(prompts, along)  # a group may lie in several segments
+        _, which = np.unique(prompts, return_inverse=True)
+        by_prompt = np.bincount(which, along)  # a group may lie in several segments
         by_family = np.bincount(families, along, self.num_families)
         apart = (1.0 - world.cosine_within) * (by_prompt @ by_prompt)
         square = world.felt * (apart + noise.sum())
@@ -278,13 +279,10 @@ class Logits:
         draws = rng.normal(size=self.num_families + 1)
         common = pull @ on_common + draws[0] * np.sqrt(jitter @ on_common**2)
         family = np.bincount(families, pull * on_family, self.num_families)
-        own = np.bincount(prompts, pull * self.on_own[prompts], self.own.size)
-        return Gradient(
-            float(common),
-            family + draws[1:] * np.sqrt(shaken),
-            own if world.own else self.own[:0],
-            float(square),
-        )
+        own = self.own[:0]
+        if world.own:
+            own = np.bincount(prompts, pull * self.on_own[prompts], self.own.size)
+        return Gradient(float(common), family + draws[1:] * np.sqrt(shaken), own, float(square))
 
     def _update(self, gradient: Gradient) -> None:
         if self.world.learner.optimizer == "sgd":

@@ -108,10 +108,8 @@ def population(name: str) -> Population:
         return BetaRates(a=1.0, b=1.0)
     if name == "openr1-1.5b":
         return BetaRates(a=0.337, b=1.533, never=0.026)
-    if name == "dsr-sub-1.5b":
-        return _logged(PassCounts(load_visits()[:, 0], 8))
-    if name in LOGGED:
-        return _logged(load_pass_counts(DATA / LOGGED[name]))
+    if name == "dsr-sub-1.5b" or name in LOGGED:
+        return _committed(name)
     if shape := re.fullmatch(r"beta\((.+),(.+)\)", name):
         return BetaRates(a=_number(shape[1], name), b=_number(shape[2], name))
     if name.endswith(".json"):
@@ -177,6 +175,14 @@ def fit_beta(counts: PassCounts) -> tuple[float, float]:
 
 def _logged(counts: PassCounts) -> LoggedRates:
     return LoggedRates(counts, fit_beta(counts))
+
+
+@cache
+def _committed(name: str) -> LoggedRates:
+    """The population of a log that comes with the project; fitted once."""
+    if name in LOGGED:
+        return _logged(load_pass_counts(DATA / LOGGED[name]))
+    return _logged(PassCounts(load_visits()[:, 0], 8))
 
 
 def _number(text: str, name: str) -> float:

@@ -1,0 +1,286 @@
+"""The command line as a user meets it: what it prints, and what it says to bad input."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+import passband
+from sim.catalogue import STRATEGIES, WORLDS
+
+ROOT = Path(__file__).parents[1]
+EASY = "static-1.5b:population=beta(2, 3)"
+TINY = ["--seeds", "1", "--steps", "2", "--groups", "2", "--rollouts", "4", "--prompts", "12"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+class Terminal:
+    """Runs commands in this process."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.patch, self.capsys = patch, capsys
+
+    def __call__(self, *args: str) -> tuple[int, str, str]:
+        """Exit status, stdout and stderr of a command."""
+        self.patch.setattr(sys, "argv", ["passband", *args])
+        status: object = 0
+        try:
+            passband.main()
+        except SystemExit as ended:
+            status = ended.code or 0
+        assert isinstance(status, int)
+        said, complaint = self.capsys.readouterr()
+        return status, said, complaint
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(monkeypatch, capsys)
+
+
+def shell(*args: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, its stderr not a terminal."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "passband.py"), *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.parametrize("args", [(), ("--help",), ("-h",)])
+def test_help_names_every_command(terminal: Terminal, args: tuple[str, ...]) -> None:
+    status, said, complaint = terminal(*args)
+    assert (status, complaint) == (0, "")
+    for command, (_, _, what) in passband.COMMANDS.items():
+        assert re.search(rf"^  {command} +{re.escape(what)}$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep", "strategies", "worlds", "bench"])
+def test_help_of_a_command_says_what_it_does(terminal: Terminal, command: str) -> None:
+    status, said, complaint = terminal(command, "--help")
+    assert (status, complaint) == (0, "")
+    assert "--help" in said
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_help_explains_every_option(terminal: Terminal, command: str) -> None:
+    _, said, _ = terminal(command, "--help")
+    words = " ".join(said.split())
+    for option in ("seeds", "steps", "groups", "rollouts", "prompts", "costs", "jobs", "out"):
+        assert re.search(rf"--{option} \w+ │? ?[A-Z]", words), option
+
+
+def test_the_version_is_that_of_the_package(terminal: Terminal) -> None:
+    """Or a line that says why there is none, in a folder that was never installed."""
+    status, said, complaint = terminal("--version")
+    try:
+        assert (status, said, complaint) == (0, f"{version('passband')}\n", "")
+    except PackageNotFoundError:
+        assert (status, said) == (2, "")
+        assert complaint.startswith("passband: not installed")
+
+
+@pytest.mark.parametrize(("command", "names"), [("strategies", STRATEGIES), ("worlds", WORLDS)])
+def test_listings_name_everything(
+    terminal: Terminal, command: str, names: dict[str, object]
+) -> None:
+    status, said, complaint = terminal(command)
+    assert (status, complaint) == (0, "")
+    for name in names:
+        assert re.search(rf"^│ {re.escape(name)} +│", said, re.MULTILINE), name
+
+
+def test_listings_show_sources_and_knobs(terminal: Terminal) -> None:
+    said = " ".join(terminal("strategies")[1].split())
+    assert "arXiv 2506.09016 (withdrawn)" in said
+    assert "Speed(screen=4, extend=20, " in said
+    assert "cosine_within=0.3" in " ".join(terminal("worlds")[1].split())
+
+
+BAD = [
+    (["frob"], "unknown command 'frob': see passband --help"),
+    (["compar"], "unknown command 'compar': did you mean 'compare'?"),
+    (["--verbose"], "unknown command '--verbose': see passband --help"),
+    (["compare", "--sed", "3"], "Unrecognized options: --sed, 3: Perhaps you meant: --seeds"),
+    (["compare", "--xyzzy"], "Unrecognized options: --xyzzy (see passband compare --help)"),
+    (["compare", "extra"], "Unrecognized options: extra (see passband compare --help)"),
+    (["compare", "--seeds", "1.5"], "--seeds: '1.5' is not a whole number"),
+    (["compare", "--seeds", "nan"], "--seeds: 'nan' is not a whole number"),
+    (["compare", "--seeds", "-1"], "seeds=-1 must be a whole number of at least 1"),
+    (["compare", "--seeds", "0"], "seeds=0 must be a whole number of at least 1"),
+    (["compare", "--seeds", "99999999999"], "seeds=99999999999 must be at most 100,000"),
+    (["compare", "--steps", "0"], "steps=0 must be a whole number of at least 1"),
+    (["compare", "--rollouts", "1"], "rollouts=1 must be a whole number of at least 2"),
+    (["compare", "--prompts", "1" + "0" * 30], "must be at most 10,000,000"),
+    (["compare", "--jobs", "0"], "jobs=0 must be a whole number of at least 1"),
+    (["compare", "--costs", "sped-7b"], "unknown costs 'sped-7b': did you mean 'speed-7b'?"),
+    (["compare", "--definition", "frist"], "invalid choice 'frist'"),
+    (["compare", "--worlds"], "worlds: name at least one"),
+    (["compare", "--worlds", "coupeld"], "unknown world 'coupeld': did you mean 'coupled'?"),
+    (["compare", "--worlds", "coupled:updates=0"], "updates=0 must be a whole number"),
+    (["compare", "--worlds", "coupled:step=nan"], "step=nan must be positive and finite"),
+    (["compare", "--worlds", "coupled", "coupled"], "world named twice"),
+    (["compare", "--strategies", "sped"], "unknown strategy 'sped': did you mean 'speed'?"),
+    (["compare", "--strategies", "speed:scren=2"], "'scren': did you mean 'screen'?"),
+    (["compare", "--strategies", "speed:screen=2.5"], "screen='2.5' must be a whole number"),
+    (["compare", "--strategies", "a\nb"], "unknown strategy 'a\\nb'"),
+    (["sweep"], "Missing from passband sweep"),
+    (["sweep", "speed"], "no grid for 'speed': name its axes, such as screen=2,4,8"),
+    (["sweep", "speed", "screen"], "'screen' must be key=value,value,..."),
+    (["sweep", "speed", "screen=2,,4"], "'screen=2,,4' must be key=value,value,..."),
+    (["sweep", "speed", "screen=2,2"], "strategy named twice"),
+    (["sweep", "speed:screen=4", "screen=2"], "each key once"),
+    (["sweep", "sped", "screen=2"], "unknown strategy 'sped': did you mean 'speed'?"),
+    (["sweep", "speed", "scren=2"], "did you mean 'screen'?"),
+    (["sweep", "speed", "screen=2", "--worlds", "mars"], "unknown world 'mars': there are"),
+    (["worlds", "coupled"], "Unrecognized options: coupled"),
+    (["bench", "sims"], "unknown benchmark 'sims': there is sim"),
+    (["bench", "--steps", "-3"], "steps=-3 must be a whole number of at least 1"),
+]
+
+
+@pytest.mark.parametrize(("args", "message"), BAD, ids=[" ".join(args)[:50] for args, _ in BAD])
+def test_bad_input_ends_in_one_line(terminal: Terminal, args: list[str], message: str) -> None:
+    """Exit status 2, nothing on stdout, and nothing left on the disk."""
+    status, said, complaint = terminal(*args)
+    assert (status, said) == (2, "")
+    assert complaint.startswith("passband: ")
+    assert message in complaint
+    assert complaint.count("\n") == 1
+    assert complaint.endswith("\n")
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("out", ["file/below", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written_is_named(terminal: Terminal, out: str) -> None:
+    Path("file").touch()
+    status, said, complaint = terminal("compare", *TINY, "--worlds", EASY, "--out", out)
+    assert (status, said, complaint.count("\n")) == (2, "", 1)
+    assert f"out={out!r} cannot be written" in complaint
+    assert [str(path) for path in Path().iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("two\nlines"), "two lines"),
+        (OSError(28, "No space left on device", "x.csv"), "[Errno 28] No space left"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_errors_on_the_way_end_in_one_line(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("sim.outputs.strategies_text", fail)
+    status, said, complaint = terminal("strategies")
+    assert (status, said, complaint.count("\n")) == (2, "", 1)
+    assert complaint.startswith(f"passband: {message}")
+
+
+def test_a_fault_of_ours_is_not_hidden(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("sim.outputs.strategies_text", fail)
+    with pytest.raises(KeyError):
+        terminal("strategies")
+
+
+def test_an_interruption_ends_with_status_130(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While modules are being loaded, too."""
+
+    def interrupt(name: str) -> None:
+        raise KeyboardInterrupt(name)
+
+    monkeypatch.setattr(passband, "import_module", interrupt)
+    assert terminal("worlds") == (130, "", "passband worlds: interrupted\n")
+
+
+def test_a_batch_that_cannot_be_filled_is_explained(terminal: Terminal) -> None:
+    world = "static-1.5b:population=beta(0.001, 1000)"
+    args = ("--worlds", world, "--strategies", "dynamic", "--jobs", "1", "--out", "out")
+    status, said, complaint = terminal("compare", *TINY, *args)
+    assert (status, said, complaint.count("\n")) == (2, "", 1)
+    assert complaint.startswith(f"passband: dynamic in {world}, seed 0: 0 of 2 groups ready")
+
+
+def test_a_damaged_cell_is_explained(terminal: Terminal) -> None:
+    args = ("compare", *TINY, "--worlds", EASY, "--strategies", "uniform", "--jobs", "1")
+    cell = Path("out") / "cells" / "static-1.5b_population=beta_2,_3_" / "uniform" / "0.json"
+    cell.parent.mkdir(parents=True)
+    cell.write_text("{")
+    status, said, complaint = terminal(*args, "--out", "out")
+    assert (status, said, complaint.count("\n")) == (2, "", 1)
+    assert f"{cell} is no valid record" in complaint
+
+
+def test_a_comparison_writes_what_it_promises() -> None:
+    """And, run again, finds every cell; nothing on stderr where that is no terminal."""
+    Path("mine.json").write_text(json.dumps({"rollouts": 4, "passes": [1, 2, 3]}))
+    worlds = [EASY, "coupled:population=./mine.json,held_out=9,target=0.6"]
+    args = ["compare", *TINY, "--jobs", "1", "--worlds", *worlds, "--out", "my out"]
+    args += ["--strategies", "speed", "oracle"]
+    first, second = shell(*args), shell(*args)
+    for done in (first, second):
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("Report: my out/report.html\n")
+    assert "found in" not in first.stdout
+    assert second.stdout.startswith("6 of 6 runs found in my out, not run again\n")
+    for name in ("comparison.csv", "summary.csv", "report.html", "plots/overview.png"):
+        assert (Path("my out") / name).stat().st_size > 0
+    assert len(list(Path("my out").rglob("*.json"))) == 6
+    assert len(list(Path("my out/plots").iterdir())) == 1 + 2 * 2
+    html = Path("my out/report.html").read_text(encoding="utf-8")
+    assert "--out &#x27;my out&#x27;" in html  # the command can be pasted into a shell
+
+
+def test_a_sweep_compares_every_point_with_uniform_and_oracle(terminal: Terminal) -> None:
+    args = ["sweep", "speed:high=0.9", "screen=2,3", "extend=1,2", *TINY, "--jobs", "1"]
+    status, said, _ = terminal(*args, "--worlds", EASY, "--out", "out")
+    assert status == 0
+    cells = {path.parent.name for path in Path("out").rglob("*.json")}
+    points = {f"speed_high=0.9,screen={s},extend={e}" for s in (2, 3) for e in (1, 2)}
+    assert cells == points | {"uniform", "oracle"}
+    assert "Report: out/report.html" in said
+
+
+def test_the_bench_names_every_strategy(terminal: Terminal) -> None:
+    status, said, _ = terminal("bench", "--steps", "1", "--groups", "2", "--prompts", "20")
+    assert status == 0
+    for name in ("bare draws", *STRATEGIES):
+        assert re.search(rf"│ {re.escape(name)} +│", said), name
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_bad_command_line_in_a_process_of_its_own(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No traceback, no warning, no frame, whatever the terminal can show."""
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = shell("compare", "--sed", "3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "passband: Unrecognized options: --sed, 3: Perhaps you meant: --seeds INT"
+        " (see passband compare --help)\n"
+    )
