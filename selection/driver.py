@@ -106,7 +106,7 @@ class Buffer:
             np.full(serial.size, outcome.version),
             payload,
         )
-        opened = np.count_nonzero(serial >= self.groups)
+        opened = int(np.count_nonzero(serial >= self.groups))
         hold, train = verdicts == Verdict.HOLD, verdicts == Verdict.TRAIN
         if opened == serial.size:
             held = self.held.then(fresh.take(hold))
