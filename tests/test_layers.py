@@ -37,7 +37,7 @@ def imports(file: Path) -> set[str]:
 
 
 def python(code: str, folder: Path) -> list[str]:
-    """Words printed by `code`, run outside the repository, as a notebook would."""
+    """Lines printed by `code`, run outside the repository, as a notebook would."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
@@ -46,10 +46,10 @@ def python(code: str, folder: Path) -> list[str]:
         text=True,
         check=True,
     )
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
-LOADED = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+LOADED = "import sys; print(*{name.partition('.')[0] for name in sys.modules}, sep='\\n')"
 
 
 def loaded(code: str, folder: Path) -> set[str]:
