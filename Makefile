@@ -3,12 +3,11 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 OUT ?= out
 
-.PHONY: help demo test check lint types unit notebooks clean
+.PHONY: help demo test check lint types unit clean
 
 help:
 	@echo "make demo       compare the strategies on real pass rates, write $(OUT)/demo/report.html"
-	@echo "make test       all that CI runs: lint, types, tests"
-	@echo "make check      make test, and the notebooks in full"
+	@echo "make test       all that CI runs: lint, format, types, tests, notebooks (also make check)"
 	@echo "make clean      remove the environment and everything that was made"
 
 demo: .venv/core
@@ -16,7 +15,7 @@ demo: .venv/core
 
 test: lint types unit
 
-check: test notebooks
+check: test
 
 lint: .venv/dev
 	$(RUN) -m ruff check .
@@ -27,9 +26,6 @@ types: .venv/dev
 
 unit: .venv/dev
 	$(RUN) -m pytest -n 2 --dist worksteal --nbmake
-
-notebooks: .venv/dev
-	$(RUN) -m pytest --nbmake notebooks
 
 # What is installed is marked by a file, made again when the lists of packages change.
 .venv/core: pyproject.toml constraints.txt

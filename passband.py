@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import sys
 from difflib import get_close_matches
@@ -19,12 +20,15 @@ COMMANDS = {  # command: (module, class of its options, what it does)
         "the strategies there are, their knobs and sources",
     ),
     "worlds": ("sim.cli", "Worlds", "the simulated worlds there are"),
+    "claims": ("theory.cli", "Claims", "published claims, and whether each holds"),
     "bench": ("sim.cli", "Bench", "how fast the simulator is, beside what it cannot avoid"),
 }
 
 
 def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit status 2."""
+    with contextlib.suppress(AttributeError):  # a stream in memory encodes nothing
+        sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
     name, *args = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(_overview())
@@ -42,6 +46,9 @@ def _run(name: str, args: list[str]) -> None:
     module, kind, _ = COMMANDS[name]
     try:
         _parse(getattr(import_module(module), kind), name, args).run()
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except (ValueError, OSError, MemoryError) as error:
         _refuse(str(error) or type(error).__name__)
     except KeyboardInterrupt:

@@ -39,7 +39,7 @@ def unflatten(template: State, arrays: dict[str, np.ndarray], prefix: str = "") 
         prefix: Name of the template within the arrays.
 
     Raises:
-        ValueError: An array is missing.
+        ValueError: An array is missing, or is of another number of prompts.
     """
     if is_dataclass(template):
         kind: Any = type(template)
@@ -56,6 +56,8 @@ def unflatten(template: State, arrays: dict[str, np.ndarray], prefix: str = "") 
     if prefix not in arrays:
         raise ValueError(f"no {prefix!r} in the checkpoint: it is of another strategy")
     if isinstance(template, np.ndarray):
+        if template.size and template.shape != arrays[prefix].shape:
+            raise ValueError(f"{prefix!r} in the checkpoint is of another number of prompts")
         return arrays[prefix]  # pyright: ignore[reportReturnType]
     number: Any = type(template)
     return number(arrays[prefix].item())

@@ -2,12 +2,18 @@
 
 import math
 
+import numpy as np
+
+MOST = 10**7  # of anything counted; more is a slip, and products of counts stay exact
+
 
 def counts(least: int = 1, /, **values: object) -> None:
-    """Raise `ValueError` unless every value is a whole number of at least `least`."""
+    """Raise `ValueError` unless every value is a whole number from `least` to `MOST`."""
     for name, value in values.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
             raise ValueError(f"{name}={value} must be a whole number of at least {least}")
+        if value > MOST:
+            raise ValueError(f"{name}={value} must be at most {MOST:,}")
 
 
 def within(least: float, most: float, /, **values: float) -> None:

@@ -202,6 +202,7 @@ def collect(
         if kept.num_ready < wanted:
             raise StarvedError(
                 f"{kept.num_ready} of {wanted} groups ready after {max_orders} orders"
-                f" and {spent} rollouts of {selector}: are all groups zero-variance?"
+                f" and {spent} rollouts of {selector}: are all groups"
+                " zero-variance, or is the batch too large for so many orders?"
             )
     return state, *kept.take(wanted, surplus)

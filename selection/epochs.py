@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from selection.checks import counts
 from selection.membership import among
 
 
@@ -19,6 +20,7 @@ class Epochs:
     @classmethod
     def before(cls, num_prompts: int) -> "Epochs":
         """The place before the first draw, where no order has been shuffled yet."""
+        counts(0, num_prompts=num_prompts)
         return cls(np.arange(num_prompts), num_prompts, -1)
 
     @property

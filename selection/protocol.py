@@ -83,6 +83,8 @@ class Outcome:
             raise ValueError(
                 f"passes of {passes.size} groups for {order.rollouts.size} prompts"
             )
+        if passes.dtype.kind not in "iu":
+            raise ValueError(f"passes={passes} must be whole numbers")
         if ((passes < 0) | (passes > order.rollouts)).any():
             raise ValueError(
                 f"passes={passes} must lie between 0 and rollouts={order.rollouts}"

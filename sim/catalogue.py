@@ -4,8 +4,10 @@ Every strategy is made at the sizes of the comparison, so that all of them train
 number of groups of the same mean size; what a paper states as a ratio (64 prompts screened for
 16 trained) scales with them. Worlds say how progress is measured and which target is set.
 
-Under a release's own accounting a training step takes as many optimizer updates as the
-authors' scripts make of it (`released_updates`); otherwise every strategy takes the same.
+Releases differ from their own baselines in the optimizer updates that their scripts make of a
+training step. Under `accounting="released"` a strategy takes as many updates as its release
+makes for each of its baseline's (`released_updates`): SPEED 6 for 1, CurES 27 for 4, GVM 32 for
+4, GRESO 4 for 4, MoPPS 2 for 2. Otherwise every strategy takes the same.
 """
 
 from collections.abc import Callable
@@ -39,8 +41,6 @@ from sim.world import World
 Accounting = Literal["matched", "released"]
 PassRates = Callable[[Int[np.ndarray, "K"]], Float[np.ndarray, "K"]]
 
-MOST = 10**7  # of anything; more than that is a slip, and memory would run out
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
@@ -61,9 +61,6 @@ class Sizes:
     def __post_init__(self) -> None:
         counts(groups=self.groups, prompts=self.prompts, steps=self.steps)
         counts(2, rollouts=self.rollouts)
-        for name, value in vars(self).items():
-            if value > MOST:
-                raise ValueError(f"{name}={value} must be at most {MOST:,}")
 
     @property
     def subsets(self) -> int:
@@ -80,8 +77,8 @@ class StrategyEntry:
         summary: What it does, in a line.
         source: Where it is from.
         surplus: What becomes of complete groups beyond a batch.
-        released_updates: Optimizer updates per training step in the authors' scripts, given
-            the strategy.
+        released_updates: Optimizer updates per training step in the authors' scripts, for each
+            that their own baseline makes, given the strategy.
         norms: Whether it is told score norms where the world has them.
     """
 
@@ -95,8 +92,12 @@ class StrategyEntry:
 
 def _speed(sizes: Sizes) -> tuple[int, int]:
     """N_init and N_cont: 4 of the rollouts screen, or half of them if there are fewer."""
+    if sizes.rollouts < 3:
+        raise SettingError(
+            f"rollouts={sizes.rollouts} leave SPEED none to continue with: at least 3"
+        )
     screen = min(4, max(2, sizes.rollouts // 2))
-    return screen, max(1, sizes.rollouts - screen)
+    return screen, sizes.rollouts - screen
 
 
 def _speed_updates(speed: Speed) -> int:
@@ -124,6 +125,13 @@ def _cures(sizes: Sizes, _: PassRates) -> Cures:
     return replace(Cures.paper(rollouts=sizes.rollouts), subsets=sizes.subsets)
 
 
+def _cures_released(sizes: Sizes, _: PassRates) -> Cures:
+    """One copy of each rollout, and shards of a batch's size, keep the mean near N."""
+    shards = max(1, round(sizes.prompts / (sizes.subsets * sizes.groups)))
+    released = Cures.released(rollouts=sizes.rollouts, shards=shards)
+    return replace(released, subsets=sizes.subsets, copies=1)
+
+
 STRATEGIES: dict[str, StrategyEntry] = {
     "uniform": StrategyEntry(
         make=lambda sizes, _: Uniform(rollouts=sizes.rollouts),
@@ -144,6 +152,14 @@ STRATEGIES: dict[str, StrategyEntry] = {
         source="Zanette-Labs/speed-rl @ 80e47b5",
         surplus="drop",
     ),
+    "dynamic-rounds": StrategyEntry(
+        make=lambda sizes, _: DynamicSampling.released(
+            rollouts=sizes.rollouts, prompts=sizes.groups
+        ),
+        summary="dynamic sampling by rounds of 1 prompt per group wanted, surplus dropped",
+        source="verl's recipe as run by thu-rllab/MoPPS @ a883f519",
+        surplus="drop",
+    ),
     "speed": StrategyEntry(
         make=_speed_paper,
         summary="screen with 4 rollouts, continue what is mixed, under one policy",
@@ -161,33 +177,41 @@ STRATEGIES: dict[str, StrategyEntry] = {
         summary="skip prompts by their streak of zero-variance groups, then filter",
         source="GRESO, arXiv 2506.02177",
         surplus="drop",
-        released_updates=lambda _: 4,
     ),
     "greso-released": StrategyEntry(
         make=_greso_released,
-        summary="GRESO with the release's streaks, floors and short batches",
+        summary="the release's streaks, floors and short batches; shares of 0/1 groups",
         source="Infini-AI-Lab/GRESO @ b2778431",
         surplus="drop",
-        released_updates=lambda _: 4,
     ),
     "mopps": StrategyEntry(
         make=lambda sizes, _: Mopps.paper(rollouts=sizes.rollouts),
         summary="Thompson sampling of pass rates, the 1 in 16 nearest 1/2",
         source="MoPPS, arXiv 2507.04632",
-        released_updates=lambda _: 2,
+    ),
+    "mopps-released": StrategyEntry(
+        make=lambda sizes, _: Mopps.released(rollouts=sizes.rollouts),
+        summary="MoPPS with candidates from shuffled passes",
+        source="thu-rllab/MoPPS @ a883f519",
     ),
     "cures": StrategyEntry(
         make=_cures,
         summary="pilot, Gibbs sampling of prompts, Neyman allocation of rollouts",
         source="CurES, arXiv 2510.01037; temperature 0.1, which it does not report",
-        released_updates=lambda _: 27,
+        released_updates=lambda _: 7,  # 27 for 4
     ),
     "cures-norms": StrategyEntry(
         make=_cures,
         summary="CurES told the true score norms of the pilot's rollouts",
         source="CurES, arXiv 2510.01037, Eq. 21",
-        released_updates=lambda _: 27,
+        released_updates=lambda _: 7,  # 27 for 4
         norms=True,
+    ),
+    "cures-released": StrategyEntry(
+        make=_cures_released,
+        summary="nearly uniform prompts, allocation fixed by the pilot, short batches",
+        source="ZexuSun/CurES @ eccf298",
+        released_updates=lambda _: 7,  # 27 for 4
     ),
     "gvm": StrategyEntry(
         make=lambda sizes, _: replace(
@@ -195,7 +219,7 @@ STRATEGIES: dict[str, StrategyEntry] = {
         ),
         summary="pilot, uniform prompts, more rollouts for harder ones that passed",
         source="GVM-RAFT, arXiv 2505.02391",
-        released_updates=lambda _: 32,
+        released_updates=lambda _: 8,  # 32 for 4
     ),
     "oracle": StrategyEntry(
         make=lambda sizes, pass_rates: Oracle(pass_rates=pass_rates, rollouts=sizes.rollouts),
@@ -285,10 +309,16 @@ WORLDS: dict[str, WorldEntry] = {
         source="within-class variance .7 |D|^2 per token, measured up to 6 tokens only",
         target=0.5,
     ),
+    "coupled-six": WorldEntry(
+        make=lambda sizes: _coupled(sizes, updates=6),
+        summary="the same with six updates per step for all, uniform selection included",
+        source="the control of SPEED's accounting",
+        target=0.5,
+    ),
     "coupled-released": WorldEntry(
         make=_coupled,
-        summary="the same with each release's own number of optimizer updates per step",
-        source="the accounting of each system's scripts",
+        summary="the same with the updates that each release makes for each of its baseline's",
+        source="the scripts of each system: SPEED 6 for 1, CurES 27 for 4, GVM 32 for 4",
         accounting="released",
         target=0.5,
     ),
@@ -370,6 +400,11 @@ def place(text: str, sizes: Sizes) -> Place:
         key: changes.pop(key) for key in ("accounting", "target", "pace") if key in changes
     }
     entry = change(WORLDS[name], terms)
+    if entry.accounting == "released" and (clash := {"updates", "mini_batch"} & set(changes)):
+        raise SettingError(
+            f"{clash.pop()} in {text!r} contradicts accounting=released, which sets the"
+            " updates of each strategy: leave out one of them"
+        )
     world = change(entry.make(sizes), changes)
     steps, target = max(1, round(entry.pace * sizes.steps)), entry.target
     if world.progress == "accuracy":

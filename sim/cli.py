@@ -23,10 +23,22 @@ from selection.checks import counts
 from selection.driver import StarvedError
 from sim import compare, outputs
 from sim.bench import report as bench_report
-from sim.catalogue import STRATEGIES, WORLDS, Sizes, strategy
+from sim.catalogue import WORLDS, Sizes, strategy
 from sim.settings import SettingError, parse
 
-DEFAULT_STRATEGIES = tuple(name for name in STRATEGIES if name != "cures-norms")
+DEFAULT_STRATEGIES = (
+    "uniform",
+    "dynamic",
+    "dynamic-released",
+    "speed",
+    "speed-released",
+    "greso",
+    "greso-released",
+    "mopps",
+    "cures",
+    "gvm",
+    "oracle",
+)
 SWEEP_WORLDS = ("static-1.5b", "coupled", "coupled-sgd")
 
 
@@ -93,6 +105,8 @@ class Options:
         try:  # no bar where stderr is a file: it would fill it
             with tqdm(total=total, unit="run", desc="comparing", disable=None) as bar:
                 for record, was_there in compare.run(comparison, self.out, self.jobs):
+                    if not was_there and found == len(records):
+                        outputs.clear(self.out)
                     records.append(record)
                     found += was_there
                     bar.update()
@@ -235,6 +249,8 @@ def prepare(out: Path) -> None:
     Raises:
         ValueError: It cannot be made or written to.
     """
+    if out == Path():
+        raise ValueError("out is the current folder, which results would litter: name another")
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):

@@ -6,16 +6,21 @@ that results do not depend on how many run at a time.
 """
 
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 
 from joblib import Parallel, delayed
 
+import selection
+import sim
+import theory
 from report.record import Record, load
 from selection.checks import counts
 from selection.driver import StarvedError
@@ -27,7 +32,6 @@ from sim.world import World
 
 BASELINE = "uniform"
 MOST_SEEDS = 10**5
-FORMAT = 1  # of a cell's file; a file of another format is made again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,10 @@ class Comparison:
             raise ValueError(f"seeds={self.seeds} must be at most {MOST_SEEDS:,}")
         if not self.worlds:
             raise SettingError("worlds: name at least one (`passband worlds` lists them)")
+        if not self.strategies:
+            raise SettingError(
+                "strategies: name at least one (`passband strategies` lists them)"
+            )
         for kind, settings in (("world", self.worlds), ("strategy", self.strategies)):
             if len(set(settings)) < len(settings):
                 raise SettingError(f"{kind} named twice among {', '.join(settings)}")
@@ -114,9 +122,25 @@ def run(comparison: Comparison, out: Path, jobs: int) -> Iterator[tuple[Record, 
         for cell in todo:
             yield run_cell(cell, out), False
         return
-    parallel: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    for record in parallel(delayed(run_cell)(cell, out) for cell in todo):
+    for record in _together(todo, out, min(jobs, len(todo))):
         yield record, False
+
+
+def _together(cells: list[Cell], out: Path, jobs: int) -> Iterator[Record]:
+    """The records of cells run in several processes, as they are ready.
+
+    Workers are started deaf to Ctrl-C, which a terminal sends to them as well: only this
+    process answers it.
+    """
+    parallel: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    hearing = current_thread() is main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if hearing else None
+    try:
+        records = parallel(delayed(run_cell)(cell, out) for cell in cells)
+    finally:
+        if hearing:
+            signal.signal(signal.SIGINT, before)
+    yield from records
 
 
 def run_cell(cell: Cell, out: Path) -> Record:
@@ -176,8 +200,11 @@ def path(cell: Cell, out: Path) -> Path:
 
 
 def slug(setting: str) -> str:
-    """A setting as a file name."""
-    return re.sub(r"[^A-Za-z0-9.+=,-]", "_", setting)
+    """A setting as a file name, another one for every setting."""
+    plain = re.sub(r"[^A-Za-z0-9.+=,-]", "_", setting)[:80]
+    if plain == setting:
+        return plain
+    return f"{plain}-{sha256(setting.encode()).hexdigest()[:8]}"
 
 
 def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | float | bool]:
@@ -195,14 +222,30 @@ def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | f
         "log": _digest(where.world),
         "strategy_knobs": who.knobs(cell.sizes),
         "costs": repr(Costs.preset(cell.costs)),
-        "format": FORMAT,
+        "target": where.target,
+        "enough": where.enough,
+        "code": code_digest(),
     }
+
+
+@cache
+def code_digest() -> str:
+    """What tells this code and its data from any other: cells of other code are run again."""
+    digest = sha256()
+    for room in (selection, theory, sim):
+        folder = Path(str(room.__file__)).parent
+        for file in sorted(folder.rglob("*")):
+            if file.suffix in (".py", ".json", ".csv"):
+                digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _digest(world: World) -> str:
     """What tells a log of pass counts from one that stood in the same file before."""
     name = getattr(world, "population", "")
-    return sha256(Path(name).read_bytes()).hexdigest() if name.endswith(".json") else ""
+    if not name.lower().endswith(".json"):
+        return ""
+    return sha256(Path(name).expanduser().read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=64)

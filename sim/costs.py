@@ -12,7 +12,7 @@ $$
 $$
 
 The lengths L of passing and of failing rollouts are lognormal, each with its mean, and cut at
-`max_tokens` like the responses of a real run. At most C rollouts decode at once; those beyond
+`max_tokens` like those of a real run. At most C rollouts decode at once; those beyond
 C wait for a place, which adds (R - C) E[L] / C decoding steps (all places stay busy until the
 queue is empty). Prompt tokens are not counted: many rollouts share one.
 

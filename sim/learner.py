@@ -3,7 +3,8 @@
 A training step splits its batch into mini-batches of rollouts and makes one optimizer update
 for each. How many there are is the strongest knob of all: in a real network six updates
 instead of one save 4-5 times the training steps whatever is selected, so comparisons match it
-by default (`updates`), and reproduce a release's own count when asked (`mini_batch`).
+by default (`updates`); a release's own count can be set as such, or by the rollouts of a
+mini-batch (`mini_batch`).
 
 Advantages are computed on whole groups, whatever mini-batch a rollout falls into. Rollouts of
 an older policy are weighted by the ratio of probabilities that PPO would use: against the

@@ -9,7 +9,7 @@ from report import atomic, page, plots
 from report.currencies import DEFINITIONS, Definition
 from report.record import Record
 from report.summary import summarize, tidy, write_csv
-from sim.catalogue import MARGIN, STRATEGIES, WORLDS, Sizes, place, strategy
+from sim.catalogue import MARGIN, STRATEGIES, WORLDS, Place, Sizes, place, strategy
 from sim.compare import BASELINE, Comparison, slug
 from sim.costs import Costs
 
@@ -41,13 +41,8 @@ def write(
         The summary under the definition that plots and report use.
     """
     everything = summaries(records)
-    write_csv(tidy(records), out / "comparison.csv")
-    write_csv(everything, out / "summary.csv")
     summary = shown(everything, definition)
     pictures = plots.pictures(records, summary)
-    (out / "plots").mkdir(exist_ok=True)
-    for name, png in pictures.items():
-        atomic.write(out / "plots" / f"{slug(name)}.png", png)
     html = page.comparison(
         records,
         summary,
@@ -57,8 +52,21 @@ def write(
         assumptions=assumptions(comparison),
         command=command,
     )
+    clear(out)
+    (out / "plots").mkdir(exist_ok=True)
+    for name, png in pictures.items():
+        atomic.write(out / "plots" / f"{slug(name)}.png", png)
+    write_csv(tidy(records), out / "comparison.csv")
+    write_csv(everything, out / "summary.csv")
     atomic.write(out / "report.html", html)
     return summary
+
+
+def clear(out: Path) -> None:
+    """Remove what an earlier comparison left, but for its runs, so that nothing mixes."""
+    stale = [out / name for name in ("comparison.csv", "summary.csv", "report.html")]
+    for file in (*stale, *(out / "plots").glob("*.png")):
+        file.unlink(missing_ok=True)
 
 
 def descriptions(comparison: Comparison) -> dict[str, str]:
@@ -72,15 +80,27 @@ def _description(world: str, comparison: Comparison) -> str:
         goal = f"a mean pass rate of {where.target:g} on held-out prompts"
     else:
         goal = (
-            f"a learning signal of {where.target:,.0f}, the sum of K(N-K)/(N-1) over trained"
-            " groups: what uniform selection expects from half its steps"
+            f"a learning signal of {where.target:,.6g}, the sum of K(N-K)/(N-1) over trained"
+            " groups: by default what uniform selection expects from half its steps"
         )
-    updates = (
-        "as many optimizer updates per training step as each release's scripts make"
-        if where.entry.accounting == "released"
-        else "the same number of optimizer updates per training step for every strategy"
+    return (
+        f"{where.entry.summary}.\nTarget: {goal}; {_updates(where)}."
+        f"\nSource: {where.entry.source}."
     )
-    return f"{where.entry.summary}.\nTarget: {goal}; {updates}.\nSource: {where.entry.source}."
+
+
+def _updates(where: Place) -> str:
+    """How many optimizer updates a training step takes, in words."""
+    if where.entry.accounting == "released":
+        return (
+            "as many optimizer updates per training step as each release makes for each of its"
+            " baseline's"
+        )
+    learner = getattr(where.world, "learner", None)
+    if learner is not None and learner.mini_batch is not None:
+        return f"one optimizer update for every {learner.mini_batch} rollouts of a batch"
+    updates = getattr(where.world, "updates", 1) if learner is None else learner.updates
+    return f"optimizer updates per training step, for every strategy: {updates}"
 
 
 def assumptions(comparison: Comparison) -> dict[str, str]:
@@ -92,8 +112,11 @@ def assumptions(comparison: Comparison) -> dict[str, str]:
         f" {comparison.seeds} seeds",
         "fairness": "the same learner, step size and optimizer updates per training step for"
         " all strategies, except where a world says that it follows the releases",
-        "common luck": "strategies under one seed meet the same prompts and start; ratios are"
-        " paired by seed",
+        "common random numbers": "strategies under one seed meet the same prompts and the same"
+        " start, and draw from equal streams; once they order differently, their rollouts"
+        " differ. Ratios are paired by seed",
+        "moving worlds": "in replay and drifting, pass rates move with the training steps"
+        " taken, whatever is trained: a strategy that takes fewer steps meets other pass rates",
         "targets": "runs of worlds that learn go on"
         f" {MARGIN:g} past the target; in the others progress is the signal collected, since"
         " nothing is learned there",

@@ -112,8 +112,8 @@ def population(name: str) -> Population:
         return _committed(name)
     if shape := re.fullmatch(r"beta\((.+),(.+)\)", name):
         return BetaRates(a=_number(shape[1], name), b=_number(shape[2], name))
-    if name.endswith(".json"):
-        return _logged(load_pass_counts(Path(name)))
+    if name.lower().endswith(".json"):
+        return _logged(load_pass_counts(Path(name).expanduser()))
     raise ValueError(f"population {name!r} is none of {', '.join(NAMES)}")
 
 
@@ -199,5 +199,5 @@ def _json(path: str | Path | Traversable) -> Any:  # noqa: ANN401
         return json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}; give the path of a JSON file") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON ({error}); write {FORMAT}") from error

@@ -31,7 +31,9 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     Raises:
         SettingError: A change is not of the form key=value, or a key comes twice.
     """
-    name, _, rest = text.partition(":")
+    name, colon, rest = text.partition(":")
+    if colon and not rest:
+        raise SettingError(f"{text!r} ends without a change: leave out the colon")
     changes: dict[str, str] = {}
     for part in re.split(r",(?![^(]*\))", rest) if rest else []:  # not within beta(a, b)
         key, equals, value = part.partition("=")
@@ -81,7 +83,8 @@ def _read(key: str, text: str, hint: Any) -> Any:  # noqa: ANN401
             return _read_as(text, option)
         except ValueError:
             continue
-    raise SettingError(f"{key}={text!r} must be {_name(hint)}")
+    wanted = _name(hint)
+    raise SettingError(f"{key}={text!r} must be {wanted}" if wanted else f"{key} is no knob")
 
 
 def _read_as(text: str, option: Any) -> Any:  # noqa: ANN401
@@ -114,5 +117,5 @@ def _name(hint: Any) -> str:  # noqa: ANN401
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
     if get_origin(hint) is tuple:
-        return "numbers joined by '/'"
-    return words.get(hint, "settable only from Python")
+        return f"{len(get_args(hint))} numbers joined by '/'"
+    return words.get(hint, "")
