@@ -12,7 +12,7 @@ from html import escape
 import pandas as pd
 
 from report.record import Record
-from report.runs import by_world
+from report.runs import arranged, by_world, ordered
 from report.tables import Cell, Grid, grid
 from report.template import CAPTIONS, PAGE, READING, STYLE
 
@@ -89,15 +89,13 @@ def comparison(
         pictures: Their `report.plots.pictures`.
         title: Title of the page.
         descriptions: A description of each world, in the order in which they are shown; worlds
-            without one come after.
+            without one come after. Give `pictures` the same order.
         assumptions: As for `page`.
         command: As for `page`.
     """
-    runs = by_world(records)
-    worlds = [world for world in descriptions if world in runs]
-    worlds += [world for world in runs if world not in descriptions]
+    worlds = arranged(by_world(records), descriptions)
     baseline = str(summary["baseline"].iloc[0])
-    strategies = sorted({one.strategy for one in records} - {baseline})
+    strategies = ordered(set(summary["strategy"]) - {baseline}, first=baseline)
     lead = (
         f"{', '.join(strategies)}: each against {baseline}, on {_count(len(worlds), 'world')},"
         f" in {_count(len(records), 'run')}."

@@ -33,6 +33,14 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "signal_realised": "sum over trained groups of K(N-K)/(N-1), K of N rollouts passing",
     }
 )
+LABELS: Mapping[str, str] = MappingProxyType(  # of the columns that measure progress
+    {
+        "accuracy": "mean held-out pass rate",
+        "mixed": "share of mixed groups",
+        "signal_expected": "expected learning signal (sum of p(1−p))",
+        "signal_realised": "learning signal (sum of K(N−K)/(N−1))",
+    }
+)
 # What fresh rollouts would be worth is known only where pass rates are: in a simulation.
 REQUIRED = frozenset(COLUMNS) - {"signal_expected"}
 INSTANTANEOUS = frozenset({"accuracy", "mixed"})
@@ -96,6 +104,11 @@ class Record:
             "target": float(self.target),
         }
         atomic.write(path, json.dumps(data, sort_keys=True, allow_nan=False) + "\n")
+
+
+def label(progress: str) -> str:
+    """What a column that measures progress is called on an axis and in a title."""
+    return LABELS.get(progress, progress.replace("_", " "))
 
 
 def load(path: Path) -> Record:

@@ -1,5 +1,6 @@
 """Records sorted into comparisons: by world, then by strategy, paired by seed."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from report.currencies import Currency, Definition, time_to_target
 from report.record import Record
 
 Runs = Mapping[str, Sequence[Record]]  # records of each strategy of one world, by seed
+NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
@@ -42,10 +44,22 @@ def by_world(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     for record in in_order(records):
         worlds.setdefault(record.world, {}).setdefault(record.strategy, []).append(record)
     for world, runs in worlds.items():
-        goals = {(one.progress, one.target) for group in runs.values() for one in group}
-        if len(goals) > 1:
-            raise ValueError(f"world {world}: runs disagree on their goal: {sorted(goals)}")
+        _check_goals(world, runs)
     return worlds
+
+
+def _check_goals(world: str, runs: Runs) -> None:
+    """Refuse runs towards different goals; the message names one run of each."""
+    goals: dict[tuple[str, float], str] = {}
+    for strategy, group in runs.items():
+        for one in group:
+            goals.setdefault((one.progress, one.target), f"{strategy} with seed {one.seed}")
+    if len(goals) > 1:
+        found = ", ".join(f"{p} >= {t:g} in {run}" for (p, t), run in goals.items())
+        raise ValueError(
+            f"world {world}: runs disagree on their goal ({found}): delete the files of one"
+            " goal's runs and run again, or write to another folder"
+        )
 
 
 def check_pairing(world: str, runs: Runs, baseline: str) -> None:
@@ -65,9 +79,22 @@ def check_pairing(world: str, runs: Runs, baseline: str) -> None:
             )
 
 
-def ordered(strategies: Iterable[str], *, first: str, last: str) -> list[str]:
-    """Strategies by name, but the baseline first and the oracle last."""
-    return sorted(strategies, key=lambda name: (name != first, name == last, name))
+def ordered(strategies: Iterable[str], *, first: str, last: str = "oracle") -> list[str]:
+    """Strategies in `natural` order, but the baseline first and the oracle last."""
+    return sorted(strategies, key=lambda name: (name != first, name == last, natural(name)))
+
+
+def natural(name: str) -> tuple[tuple[str | float, ...], str]:
+    """A key that sorts numbers within names by their value: `n=8` before `n=12`."""
+    pieces = NUMBER.split(name)
+    return tuple(float(x) if place % 2 else x for place, x in enumerate(pieces)), name
+
+
+def arranged(found: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    """What was found: what was wanted in that order, then the rest in its own."""
+    known = list(dict.fromkeys(found))
+    first = [name for name in dict.fromkeys(wanted) if name in known]
+    return first + [name for name in known if name not in first]
 
 
 def times(

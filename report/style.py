@@ -2,12 +2,13 @@
 
 Colours are told apart by readers with any common colour vision (Okabe and Ito; Tol's muted
 set for the systems beyond eight), and never carry a difference alone: markers and line styles
-repeat it. A variant, `system-variant` or `system:knob=value`, keeps its system's hue and
-marker and changes the line.
+repeat it. A variant, `system-variant` or `system:knob=value`, keeps its system's hue; what tells
+it from the other variants, lightness, marker and line, goes by its place among them, so it
+holds within one comparison only.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +16,10 @@ from typing import Literal
 from zlib import crc32
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
+
+from report.runs import natural
 
 Dashes = tuple[int, tuple[int, ...]]
 
@@ -34,9 +39,20 @@ HUES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 FURTHER_HUES = ("#332288", "#44aa99", "#aa4499", "#117733", "#88ccee", "#661100", "#6699cc")
 FURTHER_MARKERS = ("h", "p", "d", "8", "H")
-PAPER = ("", "paper")  # variants that are the system as its paper states it
-LINES: Mapping[str, Dashes] = MappingProxyType({"released": (0, (5, 2))})
-FURTHER_LINES: tuple[Dashes, ...] = ((0, (1, 1)), (0, (3, 1, 1, 1)), (0, (3, 1, 1, 1, 1, 1)))
+LINES: Mapping[str, Literal["-"] | Dashes] = MappingProxyType(
+    {"": "-", "paper": "-", "released": (0, (5, 2))}  # the system as its paper states it, and
+)  # as its authors released it, look the same in every comparison
+FURTHER_LINES: tuple[Dashes, ...] = (
+    (0, (1, 1)),
+    (0, (3, 1, 1, 1)),
+    (0, (3, 1, 1, 1, 1, 1)),
+    (0, (8, 1.5)),
+    (0, (8, 1.5, 1, 1.5)),
+)
+SHAPES = ("o", "D", "^", "s", "v", "P", "<", "X", ">")
+DARK, LIGHT = -0.5, 0.5  # shares of black and of white in the outer variants of a system
+WIDTH = 9.6  # of a figure, in inches: the page shows it at its own size
+PANELS = (2, 3)  # rows and columns of panels, one per currency
 
 
 @dataclass(frozen=True)
@@ -82,24 +98,59 @@ def house() -> AbstractContextManager[None]:
     )
 
 
-def look(strategy: str) -> Look:
-    """The look of a strategy, a function of its name alone.
+def looks(strategies: Iterable[str]) -> dict[str, Look]:
+    """The look of each strategy of a comparison, by its name.
 
-    Unknown systems and variants draw from further looks by a checksum of their name, so two
-    of them can meet in one colour, but none ever changes with the company it is shown in.
+    Systems, and what their authors released, look the same in whatever company. The other
+    variants of one system go from dark to light in `natural` order, and no two of up to 45
+    (9 markers by 5 lines) look alike. Unknown systems draw from further looks by a checksum of their name, so two
+    of them can meet in one.
     """
+    found: dict[str, Look] = {}
+    variants: dict[str, list[str]] = {}
+    for strategy in sorted(set(strategies), key=natural):
+        system, variant = _parts(strategy)
+        if variant in LINES:
+            found[strategy] = Look(*_system(system), LINES[variant])
+        else:
+            variants.setdefault(system, []).append(strategy)
+    for system, names in variants.items():
+        found |= _ramp(names, *_system(system))
+    return found
+
+
+def _parts(strategy: str) -> tuple[str, str]:
+    """A strategy's system and variant."""
     system, variant = [*re.split("[-:]", strategy, maxsplit=1), ""][:2]
-    number = crc32(system.encode())
+    return system, variant
+
+
+def _system(name: str) -> tuple[str, str]:
+    """Colour and marker of a system, a function of its name alone."""
+    number = crc32(name.encode())
     further = (
         FURTHER_HUES[number % len(FURTHER_HUES)],
         FURTHER_MARKERS[number // len(FURTHER_HUES) % len(FURTHER_MARKERS)],
     )
-    color, marker = HUES.get(system, further)
-    return Look(color, marker, _line(variant))
+    return HUES.get(name, further)
 
 
-def _line(variant: str) -> Literal["-"] | Dashes:
-    if variant in PAPER:
-        return "-"
-    other = FURTHER_LINES[crc32(variant.encode()) % len(FURTHER_LINES)]
-    return LINES.get(variant, other)
+def _ramp(variants: Sequence[str], color: str, marker: str) -> dict[str, Look]:
+    """Looks of a system's variants; a lone one has its system's colour and marker."""
+    shapes = (marker, *(shape for shape in SHAPES if shape != marker))[: len(SHAPES)]
+    shades = np.linspace(DARK, LIGHT, len(variants)) if len(variants) > 1 else (0.0,)
+    return {
+        name: Look(
+            _shade(color, float(shade)),
+            shapes[place % len(shapes)],
+            FURTHER_LINES[place % len(FURTHER_LINES)],
+        )
+        for place, (name, shade) in enumerate(zip(variants, shades, strict=True))
+    }
+
+
+def _shade(color: str, shade: float) -> str:
+    """A colour mixed with white, or for a negative share with black."""
+    towards = 1.0 if shade > 0 else 0.0
+    mixed = (channel + abs(shade) * (towards - channel) for channel in to_rgb(color))
+    return to_hex(tuple(mixed))

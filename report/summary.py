@@ -61,8 +61,11 @@ def summarize(
             ratio): (T_baseline - T) / (T_baseline - T_oracle) of the geometric means. NaN
             where `oracle_note` says why: the oracle's own interval must lie below 1.
         mixed, mixed_low, mixed_high: Share of mixed groups among the groups trained on.
-        signal_ratio_expected, signal_ratio_realised: Learning signal per generated rollout
-            over the whole run, relative to the baseline (`_low`, `_high` are its interval).
+        signal_ratio_expected, signal_ratio_realised: Learning signal per generated rollout,
+            relative to the baseline (`_low`, `_high` are its interval). Over the whole run,
+            which may go on beyond the target (a simulated one does, by a margin), while
+            `ratio` stops at the target: the two need not agree where a strategy's worth
+            changes on the way.
 
     Intervals are 95%, Student's t over seeds; NaN for a single seed.
 

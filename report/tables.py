@@ -18,6 +18,7 @@ from rich.text import Text
 
 from report.currencies import CURRENCIES, DEFINITIONS, Currency
 from report.numerals import ABSENT, Tone, amount, digits, scale, times, tone
+from report.record import label
 
 GAIN_IN = "rollouts"  # the currency of the table's oracle gain; summary.csv has the others
 NAME = 18  # letters of a strategy's name that are never folded
@@ -163,12 +164,12 @@ def _mixed(row: Row) -> str:
 
 
 def _percent(share: float) -> str:
-    return ABSENT if isnan(share) else f"{share:.0%}".replace("-", "−")
+    return ABSENT if isnan(share) else f"{share:z.0%}".replace("-", "−")
 
 
 def _title(row: Row) -> str:
     return (
-        f"{row['world']}: cost of {row['progress'].replace('_', ' ')} ≥ {row['target']:,g},"
+        f"{row['world']}: cost of {label(row['progress'])} ≥ {row['target']:,g},"
         f" relative to {row['baseline']}"
     )
 

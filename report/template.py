@@ -7,7 +7,8 @@ from types import MappingProxyType
 CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "overview": "Geometric-mean cost of reaching each world's target, relative to the"
-        " baseline. Blue is cheaper, red dearer.",
+        " baseline. Blue is cheaper, red dearer; a bound beyond which the truth may be either"
+        " has no colour. Colours end at a factor of 16, numbers do not.",
         "curves": "Progress against each currency: mean over seeds and its 95% interval. Each"
         " curve ends where the cheapest of its runs does; the dotted line is the target.",
         "ratios": "Cost of reaching the target relative to the baseline, paired by seed, with"
@@ -18,8 +19,9 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
 READING = """\
 Every number in a table is the cost of reaching the target divided by the baseline's cost, seed\
  by seed, then averaged geometrically: 0.50 is half the cost, 2.00 twice. Brackets are 95%\
- intervals over seeds (Student's t on log ratios). An interval that contains 1 shows no\
- difference. With many strategies side by side, one interval in twenty misses by chance.
+ intervals over seeds (Student's t on log ratios). An interval that contains 1\
+ cannot tell the strategy from the baseline at this number of seeds; that is no sign that they\
+ are equal. With many strategies side by side, one interval in twenty misses by chance.
 
 The currencies disagree, and which one counts is yours to say: generation-bound runs pay for\
  rollouts and serial rounds, training-bound ones for trained rollouts and optimizer updates.\
@@ -38,6 +40,7 @@ STYLE = """\
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
+h1, h2, p, li, caption, figcaption { overflow-wrap: anywhere; }
 main { max-width: 66rem; margin: 0 auto; padding: 3rem 1.5rem 5rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; letter-spacing: -.015em; }
 h2 { font-size: 1.35rem; margin: 3.5rem 0 .75rem; padding-top: 1.25rem;
