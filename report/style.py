@@ -2,9 +2,9 @@
 
 Colours are told apart by readers with any common colour vision (Okabe and Ito; Tol's muted
 set for the systems beyond eight), and never carry a difference alone: markers and line styles
-repeat it. A variant, `system-variant` or `system:knob=value`, keeps its system's hue; what tells
-it from the other variants, lightness, marker and line, goes by its place among them, so it
-holds within one comparison only.
+repeat it. A variant, `system-variant` or `system:knob=value`, keeps its system's hue; lightness,
+marker and line go by its place among the variants there are, so they hold within one
+comparison only.
 """
 
 import re
@@ -21,7 +21,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from report.runs import natural
 
-Dashes = tuple[int, tuple[int, ...]]
+Dashes = tuple[int, tuple[float, ...]]
 
 HUES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -103,8 +103,8 @@ def looks(strategies: Iterable[str]) -> dict[str, Look]:
 
     Systems, and what their authors released, look the same in whatever company. The other
     variants of one system go from dark to light in `natural` order, and no two of up to 45
-    (9 markers by 5 lines) look alike. Unknown systems draw from further looks by a checksum of their name, so two
-    of them can meet in one.
+    (9 markers by 5 lines) look alike. Unknown systems draw from further looks by a checksum of
+    their name, so two of them can meet in one.
     """
     found: dict[str, Look] = {}
     variants: dict[str, list[str]] = {}
@@ -152,5 +152,5 @@ def _ramp(variants: Sequence[str], color: str, marker: str) -> dict[str, Look]:
 def _shade(color: str, shade: float) -> str:
     """A colour mixed with white, or for a negative share with black."""
     towards = 1.0 if shade > 0 else 0.0
-    mixed = (channel + abs(shade) * (towards - channel) for channel in to_rgb(color))
-    return to_hex(tuple(mixed))
+    red, green, blue = (c + abs(shade) * (towards - c) for c in to_rgb(color))
+    return to_hex((red, green, blue))

@@ -16,7 +16,7 @@ from jaxtyping import Int, Shaped
 
 from selection.checks import counts
 from selection.membership import among
-from selection.protocol import Order, Outcome, Selector, Verdict
+from selection.protocol import HOLD, TRAIN, Order, Outcome, Selector
 
 State = TypeVar("State")
 Surplus = Literal["keep", "drop"]
@@ -107,7 +107,7 @@ class Buffer:
             payload,
         )
         opened = int(np.count_nonzero(serial >= self.groups))
-        hold, train = verdicts == Verdict.HOLD, verdicts == Verdict.TRAIN
+        hold, train = verdicts == HOLD, verdicts == TRAIN
         if opened == serial.size:
             held = self.held.then(fresh.take(hold))
             ready = self.ready.then(fresh.take(train))

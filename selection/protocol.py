@@ -120,6 +120,9 @@ class Verdict(IntEnum):
     TRAIN = 2  # close the group and hand it to the optimizer
 
 
+DROP, HOLD, TRAIN = map(int, Verdict)  # for array code: numpy takes its time over an enum
+
+
 @runtime_checkable
 class Selector(Protocol[State]):
     """A prompt-selection strategy. Every order is told before the next one is asked for."""

@@ -32,7 +32,7 @@ from selection.acceptance import check_band, in_band
 from selection.checks import counts
 from selection.epochs import Epochs
 from selection.membership import among
-from selection.protocol import Order, Outcome, Verdict
+from selection.protocol import DROP, HOLD, TRAIN, Order, Outcome
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,11 @@ class Speed:
     ) -> tuple[Screening, Int[np.ndarray, "K"]]:
         continued = among(order.prompts, state.held)
         accepted = in_band(order, outcome, low=self.low, high=self.high)
-        screened = np.where(accepted, Verdict.HOLD, Verdict.DROP)
-        verdicts = np.where(continued, Verdict.TRAIN, screened)
+        verdicts = np.where(continued, TRAIN, np.where(accepted, HOLD, DROP))
         waiting = state.held
         if continued.any():
             waiting = waiting[~among(waiting, order.prompts)]
-        held = np.concatenate((waiting, order.prompts[verdicts == Verdict.HOLD]))
+        held = np.concatenate((waiting, order.prompts[verdicts == HOLD]))
         return Screening(state.epochs, held), verdicts
 
     def _screened(

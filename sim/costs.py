@@ -128,7 +128,7 @@ class Costs:
         share = 1.0 - queued / max(rollouts, 1)
         passing, failing = self._log_shorter
         shorter = np.exp(share * (passes * passing + (rollouts - passes) * failing))
-        longest = self.max_tokens * (1.0 - float(shorter.mean()))
+        longest = self.max_tokens * (1.0 - float(shorter.sum()) / GRID)
         return longest + (1.0 - share) * self.tokens(rollouts, passes) / self.concurrency
 
     def generation_seconds(self, rollouts: int, passes: int) -> float:
