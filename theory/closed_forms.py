@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import xlog1py
 
-from theory.domain import Numbers, checked_rates, checked_sizes
+from theory.domain import Numbers, checked_positive, checked_rates, checked_sizes
 from theory.moments import Moments, checked_scores
 
 
@@ -70,6 +70,24 @@ def fixed_baseline_moments(
     # (1-b)^2 (1-p)^2 p + b^2 p^2 (1-p) - v^2 = v (1-b-p)^2, a square and so never below zero
     fields = (p * q, p * q * (1.0 - b - p) ** 2 / N, p * (1.0 - b) ** 2 / N, q * b**2 / N)
     return Moments(*(np.array(field) for field in np.broadcast_arrays(*fields)))
+
+
+def whitened_moments(
+    pass_rate: Numbers, rollouts: Numbers, baseline: Numbers, scale: Numbers
+) -> Moments:
+    r"""Moments of REINFORCE++ (arXiv:2501.03262): advantages $(r - b)/s$ over a large batch.
+
+    The batch's mean b and deviation s hardly depend on one group. No group is excepted: the
+    variance at p = 0 and 1 is $b^2 V_0/(N s^2)$ and $(1-b)^2 V_1/(N s^2)$, with no signal.
+
+    Raises:
+        ValueError: If a pass rate lies outside [0, 1], a group size is not a whole number, or
+            the scale is not positive.
+    """
+    s = checked_positive(scale, "scale")
+    plain = fixed_baseline_moments(pass_rate, rollouts, baseline)
+    squares = (plain.a_D / s**2, plain.a_1 / s**2, plain.a_0 / s**2)
+    return Moments(*map(np.asarray, (plain.mean / s, *squares)))
 
 
 def exact_baseline_moments(pass_rate: Numbers, rollouts: Numbers) -> Moments:

@@ -80,6 +80,21 @@ def rollouts_per_trained_prompt(
     return screening / accepted + float(m)
 
 
+def optimal_screening(pass_rates: Float[np.ndarray, "M"], rollouts: int) -> int:
+    r"""Number $N_{init}$ of screening rollouts with the fewest rollouts per trained prompt.
+
+    The group keeps its size, $N_{init} + N_{cont}$ = `rollouts`; the smaller of equals.
+
+    Raises:
+        ValueError: If a pass rate lies outside [0, 1], no prompt can ever be accepted, or
+            `rollouts` is not a whole number of at least 3.
+    """
+    checked_sizes(rollouts, least=3)
+    sizes = range(2, rollouts)
+    costs = [rollouts_per_trained_prompt(pass_rates, n, rollouts - n) for n in sizes]
+    return sizes[int(np.argmin(costs))]
+
+
 def estimated_acceptance(
     passes: Int[np.ndarray, "M"], rollouts: int, screening: int
 ) -> Float[np.ndarray, "M"]:

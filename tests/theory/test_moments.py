@@ -20,6 +20,7 @@ from theory.closed_forms import (
     maxrl_weight,
     optimal_baseline,
     rloo_moments,
+    whitened_moments,
 )
 from theory.moments import (
     Centred,
@@ -407,3 +408,28 @@ def test_negative_variances_of_scores_are_refused() -> None:
     for scores, name in (((-1.0,), "D"), ((1.0, -1.0), "V1"), ((1.0, 0.0, -1.0), "V0")):
         with pytest.raises(ValueError, match=f"{name}.* not -1"):
             moments("rloo", 0.5, 4).variance(*scores)
+
+
+def test_whitened_rewards_keep_noise_where_every_group_agrees() -> None:
+    """V1 = V0 = |D|^2 = 1 and b = 1/2: .25 per rollout at p = 0 and 1, .2596 at .05."""
+    moments = whitened_moments(np.array([0.0, 0.05, 1.0]), 1, 0.5, 1.0)
+    np.testing.assert_allclose(moments.variance(1.0, 1.0, 1.0), [0.25, 0.2596, 0.25], atol=5e-5)
+    np.testing.assert_array_equal(moments.mean[[0, 2]], 0.0)
+
+
+@given(st.floats(0.0, 1.0), st.integers(1, 30), st.floats(-1.0, 2.0), st.floats(0.1, 10.0))
+def test_a_scale_changes_no_snr(rate: float, size: int, baseline: float, scale: float) -> None:
+    plain = fixed_baseline_moments(rate, size, baseline)
+    whitened = whitened_moments(rate, size, baseline, scale)
+    np.testing.assert_allclose(whitened.mean * scale, plain.mean, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(
+        whitened.variance(1.0, 2.0, 3.0) * scale**2,
+        plain.variance(1.0, 2.0, 3.0),
+        rtol=1e-12,
+        atol=1e-300,
+    )
+
+
+def test_a_scale_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="scale"):
+        whitened_moments(0.5, 4, 0.5, 0.0)

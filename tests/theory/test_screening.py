@@ -8,10 +8,12 @@ from tests.statistical import assert_mean
 from tests.theory.enumeration import chances, reward_vectors
 from theory.advantages import group_advantages
 from theory.groups import mixed_probability, rollouts_per_mixed_group
+from theory.published import dapo1k_passes
 from theory.screening import (
     acceptance,
     estimated_acceptance,
     objective_slope,
+    optimal_screening,
     rollouts_per_trained_prompt,
     screened_weight,
 )
@@ -173,3 +175,17 @@ def test_what_is_undefined_is_refused() -> None:
         estimated_acceptance(np.array([1]), 4, 5)
     with pytest.raises(ValueError, match=r"passes lie in \[0, 4\]"):
         estimated_acceptance(np.array([5]), 4, 2)
+
+
+@pytest.mark.parametrize(("model", "best"), [("1.5B", 3), ("7B", 4)])
+def test_three_or_four_rollouts_screen_cheapest(model: str, best: int) -> None:
+    """On SPEED's published counts, observed pass rates taken for true ones; groups of 24."""
+    rates = dapo1k_passes(model) / 32
+    assert optimal_screening(rates, 24) == best
+    costs = [rollouts_per_trained_prompt(rates, n, 24 - n) for n in range(2, 24)]
+    assert min(costs) == costs[best - 2]
+
+
+def test_a_group_too_small_to_screen_is_refused() -> None:
+    with pytest.raises(ValueError, match="2"):
+        optimal_screening(np.array([0.5]), 2)
