@@ -29,6 +29,17 @@ def main() -> None:
     """Run the command line; bad input ends with one line on stderr and exit status 2."""
     with contextlib.suppress(AttributeError):  # a stream in memory encodes nothing
         sys.stdout.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        try:
+            _dispatch()
+        finally:
+            print(end="", flush=True)  # what is buffered meets a closed pipe here, not at exit
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def _dispatch() -> None:
     name, *args = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
         print(_overview())
@@ -46,9 +57,8 @@ def _run(name: str, args: list[str]) -> None:
     module, kind, _ = COMMANDS[name]
     try:
         _parse(getattr(import_module(module), kind), name, args).run()
-    except BrokenPipeError:  # whoever read the output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError, MemoryError) as error:
         _refuse(str(error) or type(error).__name__)
     except KeyboardInterrupt:

@@ -2,8 +2,8 @@
 
 Colours are told apart by readers with any common colour vision (Okabe and Ito; Tol's muted
 set for the systems beyond eight), and never carry a difference alone: markers and line styles
-repeat it. A variant, `system-variant` or `system:knob=value`, keeps its system's hue; lightness,
-marker and line go by its place among the variants there are, so they hold within one
+repeat it. A variant, `system-variant` or `system:knob=value`, keeps its system's hue; its
+lightness, marker and line go by its place among the variants there are, so they hold within one
 comparison only.
 """
 
@@ -21,7 +21,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from report.runs import natural
 
-Dashes = tuple[int, tuple[float, ...]]
+Dashes = tuple[int, tuple[int, ...]]
 
 HUES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -46,8 +46,8 @@ FURTHER_LINES: tuple[Dashes, ...] = (
     (0, (1, 1)),
     (0, (3, 1, 1, 1)),
     (0, (3, 1, 1, 1, 1, 1)),
-    (0, (8, 1.5)),
-    (0, (8, 1.5, 1, 1.5)),
+    (0, (2, 1)),
+    (0, (3, 1, 3, 1, 1, 1)),
 )
 SHAPES = ("o", "D", "^", "s", "v", "P", "<", "X", ">")
 DARK, LIGHT = -0.5, 0.5  # shares of black and of white in the outer variants of a system

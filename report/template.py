@@ -10,7 +10,8 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         " baseline. Blue is cheaper, red dearer; a bound beyond which the truth may be either"
         " has no colour. Colours end at a factor of 16, numbers do not.",
         "curves": "Progress against each currency: mean over seeds and its 95% interval. Each"
-        " curve ends where the cheapest of its runs does; the dotted line is the target.",
+        " curve ends where the cheapest of its runs does; the dotted line is the target. Wide"
+        " bands go on beyond the panel.",
         "ratios": "Cost of reaching the target relative to the baseline, paired by seed, with"
         " 95% intervals. Arrows: some seed never reached it, and the truth lies past the dot.",
     }

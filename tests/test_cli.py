@@ -5,13 +5,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
 import passband
+from report.record import Record
+from sim import compare
 from sim.catalogue import STRATEGIES, WORLDS
+from sim.compare import Comparison, slug
 
 ROOT = Path(__file__).parents[1]
 EASY = "static-1.5b:population=beta(2, 3)"
@@ -49,11 +54,12 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return Terminal(monkeypatch, capsys)
 
 
-def shell(*args: str) -> subprocess.CompletedProcess[str]:
+def shell(*args: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own, its stderr not a terminal."""
     return subprocess.run(
         [sys.executable, "-W", "error", str(ROOT / "passband.py"), *args],
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
         timeout=120,
@@ -69,11 +75,16 @@ def test_help_names_every_command(terminal: Terminal, args: tuple[str, ...]) -> 
         assert re.search(rf"^  {command} +{re.escape(what)}$", said, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["compare", "sweep", "strategies", "worlds", "bench"])
+@pytest.mark.parametrize("command", passband.COMMANDS)
 def test_help_of_a_command_says_what_it_does(terminal: Terminal, command: str) -> None:
+    """In the first line of the docstring of its class."""
     status, said, complaint = terminal(command, "--help")
     assert (status, complaint) == (0, "")
     assert "--help" in said
+    module, kind, _ = passband.COMMANDS[command]
+    what = getattr(import_module(module), kind).__doc__.splitlines()[0]
+    assert len(what.split()) > 2
+    assert what in " ".join(said.split())
 
 
 @pytest.mark.parametrize("command", ["compare", "sweep"])
@@ -122,18 +133,28 @@ BAD = [
     (["compare", "--seeds", "nan"], "--seeds: 'nan' is not a whole number"),
     (["compare", "--seeds", "-1"], "seeds=-1 must be a whole number of at least 1"),
     (["compare", "--seeds", "0"], "seeds=0 must be a whole number of at least 1"),
-    (["compare", "--seeds", "99999999999"], "seeds=99999999999 must be at most 100,000"),
+    (["compare", "--seeds", "99999999999"], "seeds=99999999999 must be at most 10,000,000"),
+    (["compare", "--seeds", "100001"], "seeds=100001 must be at most 100,000"),
     (["compare", "--steps", "0"], "steps=0 must be a whole number of at least 1"),
     (["compare", "--rollouts", "1"], "rollouts=1 must be a whole number of at least 2"),
     (["compare", "--prompts", "1" + "0" * 30], "must be at most 10,000,000"),
     (["compare", "--jobs", "0"], "jobs=0 must be a whole number of at least 1"),
+    (["compare", "--jobs", "99999999"], "jobs=99999999 must be at most 10,000,000"),
+    (["compare", "--rollouts", "2"], "rollouts=2 leave SPEED none to continue with"),
+    (["compare", "--out", "."], "out is the current folder, which results would litter"),
+    (["compare", "--out", "./"], "out is the current folder"),
+    (["sweep", "speed", "screen=2", "--out", "."], "out is the current folder"),
     (["compare", "--costs", "sped-7b"], "unknown costs 'sped-7b': did you mean 'speed-7b'?"),
     (["compare", "--definition", "frist"], "invalid choice 'frist'"),
     (["compare", "--worlds"], "worlds: name at least one"),
     (["compare", "--worlds", "coupeld"], "unknown world 'coupeld': did you mean 'coupled'?"),
     (["compare", "--worlds", "coupled:updates=0"], "updates=0 must be a whole number"),
+    (["compare", "--worlds", "coupled-released:updates=6"], "contradicts accounting=released"),
+    (["compare", "--worlds", "coupled:"], "'coupled:' ends without a change"),
     (["compare", "--worlds", "coupled:step=nan"], "step=nan must be positive and finite"),
     (["compare", "--worlds", "coupled", "coupled"], "world named twice"),
+    (["compare", "--strategies"], "strategies: name at least one"),
+    (["compare", "--strategies", "oracle:pass_rates=1"], "pass_rates is no knob"),
     (["compare", "--strategies", "sped"], "unknown strategy 'sped': did you mean 'speed'?"),
     (["compare", "--strategies", "speed:scren=2"], "'scren': did you mean 'screen'?"),
     (["compare", "--strategies", "speed:screen=2.5"], "screen='2.5' must be a whole number"),
@@ -227,7 +248,7 @@ def test_a_batch_that_cannot_be_filled_is_explained(terminal: Terminal) -> None:
 
 def test_a_damaged_cell_is_explained(terminal: Terminal) -> None:
     args = ("compare", *TINY, "--worlds", EASY, "--strategies", "uniform", "--jobs", "1")
-    cell = Path("out") / "cells" / "static-1.5b_population=beta_2,_3_" / "uniform" / "0.json"
+    cell = Path("out") / "cells" / slug(EASY) / "uniform" / "0.json"
     cell.parent.mkdir(parents=True)
     cell.write_text("{")
     status, said, complaint = terminal(*args, "--out", "out")
@@ -251,6 +272,7 @@ def test_a_comparison_writes_what_it_promises() -> None:
         assert (Path("my out") / name).stat().st_size > 0
     assert len(list(Path("my out").rglob("*.json"))) == 6
     assert len(list(Path("my out/plots").iterdir())) == 1 + 2 * 2
+    assert all(path.suffix == ".png" for path in Path("my out/plots").iterdir())
     html = Path("my out/report.html").read_text(encoding="utf-8")
     assert "--out &#x27;my out&#x27;" in html  # the command can be pasted into a shell
 
@@ -260,9 +282,86 @@ def test_a_sweep_compares_every_point_with_uniform_and_oracle(terminal: Terminal
     status, said, _ = terminal(*args, "--worlds", EASY, "--out", "out")
     assert status == 0
     cells = {path.parent.name for path in Path("out").rglob("*.json")}
-    points = {f"speed_high=0.9,screen={s},extend={e}" for s in (2, 3) for e in (1, 2)}
+    points = {slug(f"speed:high=0.9,screen={s},extend={e}") for s in (2, 3) for e in (1, 2)}
     assert cells == points | {"uniform", "oracle"}
     assert "Report: out/report.html" in said
+
+
+# What an earlier comparison left in the folder
+
+OTHER = "static-1.5b:population=beta(3, 2)"
+FEW = ("--strategies", "oracle", "--jobs", "1", "--out", "out")
+
+
+def pictures() -> set[str]:
+    return {path.name for path in Path("out/plots").iterdir()}
+
+
+def test_pictures_of_worlds_no_longer_compared_disappear(terminal: Terminal) -> None:
+    """Whether the runs of those that are left were there or not; runs themselves stay."""
+    assert terminal("compare", *TINY, *FEW, "--worlds", EASY, OTHER)[0] == 0
+    both = pictures()
+    Path("out/plots/notes.txt").touch()
+    assert terminal("compare", *TINY, *FEW, "--worlds", EASY)[0] == 0
+    left = pictures() - {"notes.txt"}
+    assert Path("out/plots/notes.txt").exists()
+    assert "overview.png" in left < both
+    assert len(both - left) == len(left) - 1  # as many of either world
+    assert OTHER not in Path("out/report.html").read_text(encoding="utf-8")
+    assert OTHER not in Path("out/summary.csv").read_text(encoding="utf-8")
+    assert len(list(Path("out/cells").rglob("*.json"))) == 4
+    found = terminal("compare", *TINY, *FEW, "--worlds", OTHER)[1]
+    assert found.startswith("2 of 2 runs found in out, not run again\n")
+    assert not pictures() & (left - {"overview.png"})
+
+
+@pytest.fixture
+def stopping(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Ctrl-C after the first record that was not there; the list says which were."""
+    run, seen = compare.run, []
+
+    def interrupted(
+        comparison: Comparison, out: Path, jobs: int
+    ) -> Iterator[tuple[Record, bool]]:
+        for record, was_there in run(comparison, out, jobs):
+            seen.append(was_there)
+            yield record, was_there
+            if not was_there:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "run", interrupted)
+    return seen
+
+
+@pytest.mark.parametrize("changes", [("--steps", "3"), ("--seeds", "2")])
+def test_an_interrupted_comparison_leaves_no_report_of_an_earlier_one(
+    terminal: Terminal, request: pytest.FixtureRequest, changes: tuple[str, ...]
+) -> None:
+    """What is left is the table of the runs there are, of this comparison alone."""
+    args = ("compare", *TINY, *FEW, "--worlds", EASY)
+    assert terminal(*args)[0] == 0
+    assert {path.name for path in Path("out").iterdir()} == {
+        *("cells", "plots", "comparison.csv", "summary.csv", "report.html")
+    }
+    seen = request.getfixturevalue("stopping")
+    status, _, complaint = terminal(*args, *changes)
+    assert (status, complaint.splitlines()[-1]) == (130, "passband compare: interrupted")
+    assert {path.name for path in Path("out").iterdir()} == {"cells", "plots", "comparison.csv"}
+    assert not pictures()
+    rows = Path("out/comparison.csv").read_text(encoding="utf-8").splitlines()
+    steps = 1 + (3 if "--steps" in changes else 2)
+    assert len(rows) == 1 + steps * len(seen)
+
+
+def test_a_comparison_that_is_refused_leaves_an_earlier_one_alone(terminal: Terminal) -> None:
+    args = ("compare", *TINY, *FEW, "--worlds", EASY)
+    assert terminal(*args)[0] == 0
+    before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    assert terminal(*args, "--costs", "sped-7b")[0] == 2
+    hopeless = ("--worlds", "static-1.5b:population=beta(0.001, 1000)")
+    assert terminal("compare", *TINY, *FEW, *hopeless, "--strategies", "dynamic")[0] == 2
+    after = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    assert before.items() <= after.items() or not Path("out/report.html").exists()
 
 
 def test_the_bench_names_every_strategy(terminal: Terminal) -> None:
@@ -270,6 +369,53 @@ def test_the_bench_names_every_strategy(terminal: Terminal) -> None:
     assert status == 0
     for name in ("bare draws", *STRATEGIES):
         assert re.search(rf"│ {re.escape(name)} +│", said), name
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (("worlds",), "coupled-six"),
+        (("strategies",), "greso-released"),
+        (("compare", "--help"), "definition"),
+        (("compare", *TINY, "--worlds", EASY, *FEW), "Report: out/report.html"),
+    ],
+    ids=["worlds", "strategies", "help", "compare"],
+)
+def test_a_terminal_of_few_characters_is_shown_what_it_can_show(
+    monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], word: str
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = shell(*args)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert word in done.stdout
+    assert done.stdout.isascii()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--help",),
+        ("worlds",),
+        ("strategies",),
+        ("claims", "SPEED-04"),
+        ("sweep", "--help"),
+        ("compare", *TINY, "--worlds", EASY, *FEW),
+    ],
+    ids=lambda args: " ".join(args[:2]),
+)
+def test_a_reader_who_has_gone_is_told_nothing(
+    monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...], unbuffered: str
+) -> None:
+    """As after `| head -1`, whether output meets the closed pipe at once or at the end."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    gone, pipe = os.pipe()
+    os.close(gone)
+    try:
+        done = shell(*args, stdout=pipe)
+    finally:
+        os.close(pipe)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])

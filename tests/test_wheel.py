@@ -33,8 +33,10 @@ def test_the_wheel_holds_every_room_with_its_types_and_data(wheel: Path) -> None
     for room in rooms:
         assert f"{room}/__init__.py" in names
         assert f"{room}/py.typed" in names
-    data = {f"sim/data/{path.name}" for path in (ROOT / "sim" / "data").iterdir()}
-    assert data <= names
+    for room in ("sim", "theory"):
+        data = {f"{room}/data/{path.name}" for path in (ROOT / room / "data").iterdir()}
+        assert len(data) > 5
+        assert data <= names
     assert {name.split("/")[0] for name in names if not name.startswith("passband")} == set(
         rooms
     )

@@ -74,7 +74,7 @@ def compared() -> str:
         return comparison(
             records,
             summary,
-            plots.pictures(records, summary),
+            plots.pictures(records, summary, worlds=["hill", "dale"]),
             title="Which prompts?",
             descriptions={"hill": "A slope.\n\nAll of it.", "absent": "No.", "dale": "Low."},
             assumptions={"rollouts per group": "8"},
@@ -130,6 +130,31 @@ def test_worlds_come_as_described_then_the_rest(compared: str) -> None:
     ]
     assert "<p>A slope.</p><p>All of it.</p>" in compared
     assert "<p>No.</p>" not in compared
+
+
+def test_no_word_is_wider_than_the_page(compared: str) -> None:
+    (rule,) = re.findall(r"(.*)\{ overflow-wrap: anywhere; \}", compared)
+    assert {"h1", "h2", "p", "li", "caption"} <= set(rule.strip().split(", "))
+
+
+def test_an_interval_around_one_decides_nothing(compared: str) -> None:
+    assert "cannot tell the strategy from the baseline at this number of seeds" in compared
+    assert "shows no difference" not in compared
+
+
+def test_strategies_are_listed_by_number_and_the_oracle_last() -> None:
+    names = ["uniform", "oracle", "zeal", "speed:n=12", "speed:n=2"]
+    records = [run(name) for name in names]
+    html = comparison(
+        records,
+        summarize(records),
+        dict.fromkeys(("overview", "hill-curves", "hill-ratios"), b""),
+        title="t",
+        descriptions={},
+        assumptions={},
+        command="",
+    )
+    assert "speed:n=2, speed:n=12, zeal, oracle: each against uniform" in html
 
 
 def test_the_page_holds_tables_assumptions_and_command(compared: str) -> None:

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from math import inf
 from typing import Any
@@ -15,8 +16,11 @@ from matplotlib.transforms import BboxBase
 
 from report.aggregate import mean_band
 from report.currencies import CURRENCIES
-from report.plots import POINTS, band, curves, overview, png, ratios, view
-from report.style import FURTHER_HUES, HUES, look
+from report.curves import POINTS, band, curves, possible
+from report.overview import overview
+from report.plots import pictures, png
+from report.ratios import ratios, view
+from report.record import Record
 from report.summary import summarize
 from tests.report.runs import run, trio
 
@@ -29,15 +33,34 @@ RECORDS = [
 ]
 SUMMARY = summarize(RECORDS)
 ROLLOUTS = CURRENCIES[1]
+LONG = f"static:population={'x' * 60},seed=3"
+SWEEP = [
+    run(name, seed, speed=1.0 + place / 20 + seed)
+    for place, name in enumerate(
+        ["uniform", *(f"speed:screen={n},extend=20" for n in range(24))]
+    )
+    for seed in range(2)
+]
+FIGURES = ("curves", "ratios", "overview", "signal curves", "sweep's curves", "sweep's ratios")
+OVERVIEWS = ("sweep's overview", "overview of long names", "overview of one pair")
 
 
 @pytest.fixture(scope="module")
 def figures() -> dict[str, Figure]:
     """Each figure, drawn once, so that its layout is settled."""
+    sweep = SWEEP + [replace(one, setting={**one.setting, "world": LONG}) for one in SWEEP]
+    signal = [replace(one, progress="signal_realised", target=30.0) for one in RECORDS]
+    summary = summarize(SWEEP)
     made = {
         "curves": curves(RECORDS, "hill"),
         "ratios": ratios(SUMMARY, "hill"),
         "overview": overview(SUMMARY),
+        "signal curves": curves(signal, "hill"),
+        "sweep's curves": curves(SWEEP, "hill"),
+        "sweep's ratios": ratios(summary, "hill"),
+        "sweep's overview": overview(summary),
+        "overview of long names": overview(summarize(sweep)),
+        "overview of one pair": overview(summarize([run(), run("mopps")])),
     }
     for figure in made.values():
         png(figure)
@@ -58,7 +81,7 @@ def words(panel: Axes) -> set[str]:
     return {text.get_text() for text in panel.texts if text.get_text()}
 
 
-@pytest.mark.parametrize("name", ["curves", "ratios", "overview"])
+@pytest.mark.parametrize("name", [*FIGURES, *OVERVIEWS])
 def test_nothing_is_clipped(figures: dict[str, Figure], name: str) -> None:
     """Ink that was cut off would touch the edge of the picture."""
     image = imread(io.BytesIO(png(figures[name], dpi=80)))
@@ -71,12 +94,13 @@ def test_nothing_is_clipped(figures: dict[str, Figure], name: str) -> None:
         assert page.y0 <= box.y0 < box.y1 <= page.y1
 
 
-@pytest.mark.parametrize("name", ["curves", "ratios", "overview"])
+@pytest.mark.parametrize("name", [*FIGURES, *OVERVIEWS])
 def test_nothing_covers_anything(figures: dict[str, Figure], name: str) -> None:
     """Panels with all their labels, and the legend, lie apart; so do labels of one axis."""
     figure = figures[name]
     parts = [panel.get_tightbbox() for panel in figure.axes]
     parts += [legend.get_window_extent() for legend in figure.legends]
+    parts += [text.get_window_extent() for text in figure.texts]
     assert_apart([part for part in parts if part])
     for panel in figure.axes:
         for axis in (panel.xaxis, panel.yaxis):
@@ -125,6 +149,69 @@ def test_bands_are_t_intervals_of_progress_at_equal_cost() -> None:
     np.testing.assert_allclose(mean[-1], (0.4 + 0.3) / 2)
     expected = mean_band(np.array([[0.4], [0.3]]))
     np.testing.assert_allclose((mean[-1], low[-1], high[-1]), np.ravel(expected))
+
+
+@pytest.mark.parametrize("progress", ["accuracy", "signal_realised"])
+def test_bands_hold_nothing_impossible(progress: str) -> None:
+    """Two seeds 0.2 apart: Student's interval would reach from -0.9 to 1.7."""
+    group = [replace(run(seed=seed, speed=1 + seed), progress=progress) for seed in (0, 1)]
+    for one, factor in zip(group, (1.0, 3.0), strict=True):
+        one.columns["signal_realised"][:] *= factor
+    _, (mean, low, high) = band(group, ROLLOUTS)
+    least, most = possible(progress)
+    assert (least <= low).all()
+    assert (low <= mean).all()
+    assert (mean <= high).all()
+    assert (high <= most).all()
+    assert (low[-1], high[-1] == 1.0) == (0.0, progress == "accuracy")
+
+
+def test_what_may_be_negative_has_a_whole_band() -> None:
+    assert possible("reward") == (-inf, inf)
+
+
+@pytest.mark.parametrize("speeds", [(1.0, 3.0), (0.0, 0.0), (1.0, 60.0)])
+def test_wide_bands_neither_press_the_curves_nor_leave_the_possible(
+    speeds: tuple[float, float],
+) -> None:
+    """The curves take half the height, where they are not flat."""
+    records = [run(seed=seed, speed=speed) for seed, speed in enumerate(speeds)]
+    panel = curves(records, "hill").axes[0]
+    low, high = panel.get_ylim()
+    heights = [float(y) for line in panel.lines for y in np.asarray(line.get_ydata())]
+    assert -0.03 < low <= min(heights)
+    assert max(heights) <= high < 1.03
+    assert (max(heights) - min(heights)) * 2.001 >= high - low
+
+
+def short(seconds: float) -> list[Record]:
+    """Two runs of one training step, that many seconds long."""
+    whole = [run(), run("mopps", speed=1.2)]
+    cut = [{name: column[:2] for name, column in one.columns.items()} for one in whole]
+    clock = {"seconds": np.array([0.0, seconds])}
+    return [
+        replace(one, columns=columns | clock) for one, columns in zip(whole, cut, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3e9])
+def test_ticks_of_tiny_runs_are_whole_and_have_no_small_prefix(seconds: float) -> None:
+    figure = curves(short(seconds), "hill")
+    png(figure, dpi=30)
+    for panel, currency in zip(figure.axes, CURRENCIES, strict=True):
+        labels = [label.get_text() for label in panel.get_xticklabels()]
+        assert not any(label.endswith(("m", "µ")) for label in labels)
+        if currency.unit != "s":
+            assert all(float(tick).is_integer() for tick in panel.get_xticks())
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()][1:3] == ["0", "1"]
+    clock = {label.get_text() for label in figure.axes[5].get_xticklabels()}
+    assert clock >= ({"0.2", "0.4"} if seconds < 1 else {"200k", "400k"})
+
+
+def test_progress_has_a_name_that_explains_it(figures: dict[str, Figure]) -> None:
+    assert figures["curves"].get_supylabel() == "mean held-out pass rate"
+    signal = figures["signal curves"].get_supylabel()
+    assert signal == "learning signal (sum of K(N−K)/(N−1))"
 
 
 def test_curves_show_every_strategy_and_the_target(figures: dict[str, Figure]) -> None:
@@ -182,14 +269,34 @@ def test_views_hold_all_ratios_and_bounded_intervals() -> None:
     assert high > 3.0 * 1.5
 
 
-def test_overview_shows_the_ratio_of_every_world_and_strategy() -> None:
-    summary = summarize([*RECORDS, *trio("dale")])
-    figure = overview(summary)
-    for panel, currency in zip(figure.axes, ("rollouts", "seconds"), strict=True):
-        assert [label.get_text() for label in panel.get_yticklabels()] == ["dale", "hill"]
-        rows = summary[summary["currency"] == currency]
-        assert len(panel.texts) == len(rows) == 9
-        assert {"0.80", "0.50", "≥ 2.38"} <= words(panel)
+def test_variants_look_the_same_in_every_figure() -> None:
+    """Though a world lacks one of them, and `ratios` never draws the baseline."""
+    names = ("uniform", "uniform:n=4", *(f"speed:n={n}" for n in (2, 4, 8, 12)))
+    records = [run(name) for name in names] + [run(name, world="dale") for name in names[:4]]
+    summary = summarize(records)
+    for world, count in (("hill", 6), ("dale", 4)):
+        lines = curves(records, world).axes[0].lines[2 : count + 1]
+        drawn = {str(line.get_label()): (line.get_color(), line.get_marker()) for line in lines}
+        dots = ratios(summary, world).axes[0].lines[2::2]
+        assert [(dot.get_color(), dot.get_marker()) for dot in dots] == list(drawn.values())
+        assert list(drawn) == list(names[1:count])
+        assert drawn["speed:n=2"][0] == "#6a2f00"
+
+
+def test_pictures_come_in_the_order_of_the_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+
+    def remember(figure: Figure) -> bytes:
+        drawn.append(figure)
+        return b""
+
+    monkeypatch.setattr("report.plots.png", remember)
+    records = [run(name, world=world) for name in ("uniform", "mopps") for world in "abc"]
+    found = pictures(records, summarize(records), worlds=("c", "absent", "a"))
+    kinds = [f"{world}-{kind}" for world in "cab" for kind in ("curves", "ratios")]
+    assert list(found) == ["overview", *kinds]
+    rows = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert rows == ["c", "a", "b"]
 
 
 def test_an_unknown_world_is_refused() -> None:
@@ -197,25 +304,3 @@ def test_an_unknown_world_is_refused() -> None:
         curves(RECORDS, "dale")
     with pytest.raises(ValueError, match="no world dale"):
         ratios(SUMMARY, "dale")
-
-
-def test_variants_share_hue_and_marker_and_differ_in_line_and_fill() -> None:
-    speed, released, other = (look(f"speed{end}") for end in ("", "-released", "-n8"))
-    assert speed == look("speed-paper")
-    assert {(one.color, one.marker) for one in (speed, released, other)} == {HUES["speed"]}
-    assert len({speed.line, released.line, other.line}) == 3
-    assert (look(TUNED).color, look(TUNED).marker) == HUES["mopps"]
-    assert look(TUNED).line != look("mopps").line
-    assert (speed.fill, released.fill) == (speed.color, "white")
-
-
-def test_known_systems_are_all_told_apart() -> None:
-    assert len({hue for hue, _ in HUES.values()}) == len(HUES)
-    assert len({marker for _, marker in HUES.values()}) == len(HUES)
-    assert not {hue for hue, _ in HUES.values()} & set(FURTHER_HUES)
-
-
-def test_an_unknown_system_has_a_look_of_its_own_that_lasts() -> None:
-    """Golden: the checksum, not Python's salted hash."""
-    assert look("stuck").color == "#661100"
-    assert look("stuck").color in FURTHER_HUES

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from report import atomic
-from report.record import COLUMNS, INSTANTANEOUS, REQUIRED, CorruptRecord, Record, load
+from report.record import COLUMNS, INSTANTANEOUS, REQUIRED, CorruptRecord, Record, label, load
 from tests.report.runs import columns, run
 
 SETTING = {"world": "hill", "strategy": "uniform", "seed": 0}
@@ -182,40 +181,13 @@ def test_a_missing_file_is_not_a_corrupt_one(tmp_path: Path) -> None:
         load(tmp_path / "none.json")
 
 
-def test_an_interrupted_write_leaves_the_old_file_and_no_draft(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "run.json"
-    run(seed=1).save(path)
-
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        run(seed=2).save(path)
-    assert load(path).seed == 1
-    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
-
-
-def test_a_half_written_text_is_never_at_the_final_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The write itself fails half way, as on a full disk."""
-    path, write = tmp_path / "table.csv", Path.write_bytes
-    atomic.write(path, "old")
-
-    def half(self: Path, content: bytes) -> int:
-        write(self, content[: len(content) // 2])
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(OSError, match="disk full"):
-        atomic.write(path, "new and longer")
-    assert path.read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
-
-
-def test_newlines_are_the_same_everywhere(tmp_path: Path) -> None:
-    atomic.write(tmp_path / "a", "α\nβ\n")
-    assert (tmp_path / "a").read_bytes() == "α\nβ\n".encode()
+@pytest.mark.parametrize(
+    ("progress", "shown"),
+    [
+        ("accuracy", "mean held-out pass rate"),
+        ("signal_realised", "learning signal (sum of K(N−K)/(N−1))"),
+        ("mean_reward", "mean reward"),
+    ],
+)
+def test_progress_has_a_name_for_readers(progress: str, shown: str) -> None:
+    assert label(progress) == shown

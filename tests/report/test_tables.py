@@ -96,6 +96,13 @@ def test_cells_say_what_the_summary_says() -> None:
     assert [row[-1] for row in shown.values()][1:] == ["40%", "−162%", "–", "100%"]
 
 
+def test_a_gain_of_nothing_has_no_sign() -> None:
+    speeds = {"uniform": 1.0, "mopps": 0.999, "oracle": 2.0}
+    records = [run(n, seed, speed=x) for n, x in speeds.items() for seed in range(2)]
+    shown = cells(grid(summarize(records), "hill"))
+    assert (shown["uniform"][-1], shown["mopps"][-1]) == ("0%", "0%")
+
+
 def test_tones_follow_the_intervals() -> None:
     rows = {row[0].text: [cell.tone for cell in row[1:7]] for row in grid(SUMMARY, "hill").rows}
     assert rows["uniform"] == ["even"] * 6
@@ -162,5 +169,7 @@ def test_an_unknown_world_is_refused() -> None:
 def test_a_run_of_other_progress_says_so() -> None:
     signal = [replace(one, progress="signal_realised", target=30.0) for one in RECORDS[:9]]
     title = grid(summarize(signal), "hill").title
-    assert title == "hill: cost of signal realised ≥ 30, relative to uniform"
+    assert title == (
+        "hill: cost of learning signal (sum of K(N−K)/(N−1)) ≥ 30, relative to uniform"
+    )
     assert np.isclose(columns(1.0)["signal_realised"][5], 30.0)

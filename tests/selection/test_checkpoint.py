@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from selection import Buffer, Mopps, Uniform, flatten, unflatten
+from selection import Buffer, Mopps, Speed, Uniform, flatten, unflatten
+from selection.speed import Screening
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,19 @@ def test_a_bare_array_has_no_name() -> None:
 def test_the_checkpoint_of_another_strategy_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no 'beliefs\.alpha' in the checkpoint"):
         unflatten(Mopps().init(3), flatten(Uniform().init(3)))
+
+
+@pytest.mark.parametrize("others", [2, 4, 0])
+def test_the_checkpoint_of_another_number_of_prompts_is_refused(others: int) -> None:
+    message = r"^'state\.sequence' in the checkpoint is of another number of prompts$"
+    with pytest.raises(ValueError, match=message):
+        unflatten(Uniform().init(3), flatten(Uniform().init(others), "state"), "state")
+    with pytest.raises(ValueError, match=r"'beliefs\.alpha' in the checkpoint is of another"):
+        unflatten(Mopps().init(3), flatten(Mopps().init(others)))
+
+
+def test_what_grows_during_a_run_comes_back_from_an_empty_template() -> None:
+    """An array that is empty in the template may be of any size."""
+    speed = Speed(screen=2, extend=2)
+    held = Screening(speed.init(5).epochs, np.array([4, 1]))
+    assert unflatten(speed.init(5), flatten(held)).held.tolist() == [4, 1]

@@ -11,15 +11,31 @@ from selection import Cures, DynamicSampling, Greso, Gvm, Mopps, Oracle, Speed, 
 from tests.selection.variants import VARIANTS, rising
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.0, 2.5, np.nan, True, "3", None])
+@pytest.mark.parametrize(
+    "value", [0, -1, 1.0, 2.5, np.nan, True, np.True_, np.float64(2.0), np.int64(0), "3", None]
+)
 def test_a_count_is_a_whole_number_of_at_least_one(value: object) -> None:
     with pytest.raises(ValueError, match=f"n={value} must be a whole number of at least 1"):
         checks.counts(n=value)
 
 
-@pytest.mark.parametrize(("least", "value"), [(1, 1), (0, 0), (2, 2), (2, 10**12)])
-def test_a_count_may_be_the_least(least: int, value: int) -> None:
+@pytest.mark.parametrize(("least", "value"), [(1, 1), (0, 0), (2, 2), (2, checks.MOST)])
+def test_a_count_may_be_the_least_or_the_most(least: int, value: int) -> None:
     checks.counts(least, n=value)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64])
+def test_a_count_may_be_an_integer_of_numpy(kind: type[np.integer[Any]]) -> None:
+    checks.counts(3, n=kind(3))
+    with pytest.raises(ValueError, match="n=3 must be a whole number of at least 4"):
+        checks.counts(4, n=kind(3))
+
+
+@pytest.mark.parametrize("value", [10**7 + 1, 10**12, 10**400, np.int64(10**9)])
+def test_a_count_beyond_the_most_is_a_slip(value: int) -> None:
+    assert checks.MOST == 10**7
+    with pytest.raises(ValueError, match=r"^n=10+1? must be at most 10,000,000$"):
+        checks.counts(n=value)
 
 
 @pytest.mark.parametrize("value", [-1e-9, 1.0 + 1e-9, np.nan, np.inf, True, False])

@@ -1,6 +1,7 @@
 """The loop and its buffer, against hand-made orders and a naive book-keeper."""
 
 from dataclasses import replace
+from inspect import unwrap
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -203,10 +204,10 @@ def test_a_meaningless_number_is_refused(wanted: int, max_orders: int, message: 
 
 
 def test_an_unknown_surplus_is_refused_rather_than_dropped() -> None:
-    surplus: Any = "Keep"
-    buffer = Buffer.empty()
-    with pytest.raises(Exception, match="surplus"):
-        collect(Script(), 0, all_pass, 1, RNG, buffer=buffer, surplus=surplus)
+    bare: Any = unwrap(collect)  # without the type checks of a test run
+    with pytest.raises(ValueError, match=r"surplus='burn' must be one of \('keep', 'drop'\)"):
+        bare(Script(([0], [TRAIN])), 0, all_pass, 1, RNG, surplus="burn")
+    assert bare(Script(([0], [TRAIN])), 0, all_pass, 1, RNG, surplus="drop")[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -224,3 +225,21 @@ def test_an_outcome_of_another_order_is_refused(outcome: Outcome, message: str) 
     uniform = Uniform(rollouts=2)
     with pytest.raises(ValueError, match=message):
         collect(uniform, uniform.init(4), lambda _: outcome, 2, RNG)
+
+
+@pytest.mark.parametrize(
+    "passes", [[0.5, 1.0], [np.nan, 1.0], [1.0, 1.0], [True, False]], ids=str
+)
+def test_passes_are_whole_numbers(passes: list[float]) -> None:
+    """A fraction lies between 0 and N, and NaN is on neither side of anything."""
+    uniform, outcome = Uniform(rollouts=2), passed([1, 1])
+    object.__setattr__(outcome, "passes", np.array(passes))  # past the types of a test run
+    with pytest.raises(ValueError, match=r"^passes=\[.*\] must be whole numbers$"):
+        collect(uniform, uniform.init(4), lambda _: outcome, 2, RNG)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64])
+def test_passes_are_whole_numbers_of_any_width(kind: type) -> None:
+    uniform, outcome = Uniform(rollouts=2), Outcome(passes=np.array([0, 2], kind))
+    _, _, batch = collect(uniform, uniform.init(4), lambda _: outcome, 2, RNG)
+    assert batch.passes.tolist() == [0, 2]

@@ -1,7 +1,9 @@
 """Passes over the data set."""
 
 from collections import Counter
+from inspect import unwrap
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +26,19 @@ def drawn(num_prompts: int, sizes: list[int], seed: int = 0) -> tuple[Epochs, li
 def test_nothing_is_drawn_before_the_first_draw() -> None:
     before = Epochs.before(5)
     assert (before.epoch, before.left) == (-1, 0)
+
+
+@pytest.mark.parametrize("num_prompts", [-1, -5, 2.5, 3.0, np.nan, True, "3", None])
+def test_a_data_set_has_a_whole_number_of_prompts(num_prompts: object) -> None:
+    before: Any = vars(Epochs)["before"].__func__
+    message = f"num_prompts={num_prompts} must be a whole number of at least 0"
+    with pytest.raises(ValueError, match=message):
+        unwrap(before)(Epochs, num_prompts)  # without the type checks of a test run
+
+
+def test_a_data_set_may_be_empty() -> None:
+    epochs, prompts = drawn(0, [0])
+    assert (epochs.left, prompts) == (0, [[]])
 
 
 def test_the_place_counts_passes_and_what_is_left() -> None:

@@ -2,20 +2,25 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from hashlib import sha256
+from inspect import unwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from joblib import Parallel
 
 from report.record import CorruptRecord, Record, load
 from report.summary import tidy, write_csv
 from sim import compare, outputs
-from sim.catalogue import Sizes
+from sim.catalogue import STRATEGIES, WORLDS, Place, Sizes, place
 from sim.compare import Cell, Comparison, finished, path, run, run_cell, slug
 from sim.costs import Costs
 from sim.settings import SettingError
@@ -125,23 +130,109 @@ def test_a_changed_setting_is_run_again(
     assert not ran
 
 
-@pytest.mark.parametrize("attribute", ["FORMAT", "Costs"])
-def test_a_changed_format_or_price_is_run_again(
-    copy: Path, monkeypatch: pytest.MonkeyPatch, attribute: str
+class Dearer(Costs):
+    @classmethod
+    def preset(cls, name: str) -> Costs:
+        return replace(Costs.preset(name), update_seconds=99.0)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "other"),
+    [("code_digest", lambda: "0" * 16), ("Costs", Dearer)],
+    ids=["code", "price"],
+)
+def test_other_code_or_prices_run_every_cell_again(
+    copy: Path,
+    ran: list[Cell],
+    monkeypatch: pytest.MonkeyPatch,
+    attribute: str,
+    other: object,
 ) -> None:
-    class Dearer(Costs):
-        @classmethod
-        def preset(cls, name: str) -> Costs:
-            return replace(Costs.preset(name), update_seconds=99.0)
-
-    monkeypatch.setattr(compare, attribute, 99 if attribute == "FORMAT" else Dearer)
+    """What was made by code that has changed since is no result of this code."""
+    assert finished(CELL, copy) is not None
+    monkeypatch.setattr(compare, attribute, other)
     assert finished(CELL, copy) is None
+    results(SMALL, copy)
+    assert ran == SMALL.cells
+    assert finished(CELL, copy) is not None
 
 
-def test_a_log_that_was_written_again_is_run_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wants", ["target=0.8", "target=0.7"])
+def test_another_goal_is_run_again(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, wants: str
+) -> None:
+    """Also one that the code sets, under the same setting."""
+    cell = replace(CELL, world=LEARNS)
+    assert finished(cell, copy) is not None
+    where = place(LEARNS.replace("target=0.9", wants), SIZES)
+
+    def elsewhere(world: str, sizes: Sizes) -> Place:
+        assert (world, sizes) == (LEARNS, SIZES)
+        return where
+
+    monkeypatch.setattr(compare, "_place", elsewhere)
+    assert finished(cell, copy) is None
+
+
+@pytest.fixture
+def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Stand-ins for the rooms whose code and data the digest covers."""
+    folders: dict[str, Path] = {}
+    for name in ("selection", "theory", "sim"):
+        folders[name] = tmp_path / name
+        (folders[name] / "data").mkdir(parents=True)
+        (folders[name] / "__init__.py").touch()
+        (folders[name] / "part.py").write_text(f"x = {name!r}\n")
+        room = SimpleNamespace(__file__=str(folders[name] / "__init__.py"))
+        monkeypatch.setattr(compare, name, room)
+    (folders["sim"] / "data" / "log.json").write_text("[]")
+    (folders["theory"] / "data" / "table.csv").write_text("a,b")
+    return folders
+
+
+@pytest.mark.parametrize(
+    ("room", "file"),
+    [
+        ("selection", "part.py"),
+        ("theory", "part.py"),
+        ("theory", "data/table.csv"),
+        ("sim", "part.py"),
+        ("sim", "data/log.json"),
+        ("sim", "data/another.py"),
+    ],
+)
+def test_the_code_is_known_by_its_sources_and_data(
+    rooms: dict[str, Path], room: str, file: str
+) -> None:
+    digest = unwrap(compare.code_digest)
+    before = digest()
+    assert digest() == before
+    assert re.fullmatch("[0-9a-f]{16}", before)
+    (rooms[room] / file).write_text("other")
+    changed = digest()
+    assert changed != before
+    (rooms[room] / file).rename(rooms[room] / f"renamed{Path(file).suffix}")
+    assert digest() not in (before, changed)
+
+
+def test_what_is_no_code_does_not_count(rooms: dict[str, Path]) -> None:
+    digest = unwrap(compare.code_digest)
+    before = digest()
+    (rooms["sim"] / "__pycache__").mkdir()
+    for name in ("README.md", "py.typed", "__pycache__/part.cpython-311.pyc", ".part.py.swp"):
+        (rooms["sim"] / name).touch()
+    assert digest() == before
+
+
+@pytest.mark.parametrize("written", ["mine.json", "mine.JSON", "~/mine.json"])
+def test_a_log_that_was_written_again_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
     """The setting names the file, which says nothing about what is in it."""
-    log = tmp_path / "mine.json"
-    cell = replace(CELL, world=f"static-1.5b:population={log},prompts=40")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    log = tmp_path / written.removeprefix("~/")
+    cell = replace(CELL, world=f"static-1.5b:population={written},prompts=40")
+    monkeypatch.chdir(tmp_path)
     for passes in ([1, 2, 3], [1, 2, 2]):
         log.write_text(json.dumps({"rollouts": 4, "passes": passes}))
         assert finished(cell, tmp_path) is None
@@ -250,14 +341,50 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(tmp_path: Path) -> N
     cells = sorted(out.rglob("*.json"))
     assert 3 <= len(cells) < 300
     assert not list(out.rglob(".*"))
+    goes_on(out)
+
+
+def goes_on(out: Path) -> None:
+    """Check that what an interrupted command left is found, and only the rest run."""
+    cells = list(out.rglob("*.json"))
+    done = {int(cell.stem) for cell in cells}
     again = Comparison(
         worlds=(EASY,),
         strategies=("uniform",),
-        seeds=len(cells) + 1,
+        seeds=max(done) + 2,
         sizes=Sizes(groups=8, rollouts=4, prompts=60, steps=60),
     )
     found = [was_there for _, was_there in run(again, out, 1)]
-    assert found == [True] * len(cells) + [False]
+    assert found == [True] * len(cells) + [False] * (again.seeds - len(cells))
+
+
+def test_an_interruption_at_a_terminal_reaches_every_process_and_one_answers(
+    tmp_path: Path,
+) -> None:
+    """A terminal sends Ctrl-C to the workers as well, which would each print a traceback."""
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        [*COMMAND[:-1], "2", "--out", str(out)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a process group of its own, as a command at a terminal has
+    ) as process:
+        for _ in range(600):
+            if len(list(out.rglob("*.json"))) >= 3 or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        said, complaint = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+    assert "Traceback" not in complaint
+    assert len(complaint.splitlines()) <= 3
+    assert complaint.splitlines()[-1] == "passband compare: interrupted"
+    assert "runs are in" in complaint
+    assert 3 <= len(list(out.rglob("*.json"))) < 300
+    goes_on(out)
 
 
 # What is compared
@@ -276,16 +403,72 @@ def test_early_cells_cover_every_world_and_strategy() -> None:
     }
 
 
-def test_settings_become_file_names() -> None:
-    assert slug("coupled:updates=6,clip=0.2/0.28") == "coupled_updates=6,clip=0.2_0.28"
-    assert "/" not in slug("static:population=../../etc/x.json")
+@pytest.mark.parametrize(
+    "setting", ["speed", "static-1.5b", "a+b=c,d.e-F9", "x" * 80, *STRATEGIES, *WORLDS]
+)
+def test_plain_settings_keep_their_names(setting: str) -> None:
+    assert slug(setting) == setting
+
+
+@pytest.mark.parametrize(
+    ("setting", "start"),
+    [
+        ("coupled:updates=6,clip=0.2/0.28", "coupled_updates=6,clip=0.2_0.28-"),
+        ("static:population=../../etc/x.json", "static_population=.._.._etc_x.json-"),
+        ("speed:screen=4", "speed_screen=4-"),
+        ("x" * 81, "x" * 80 + "-"),
+        ("static:population=" + "é" * 300, "static_population=" + "_" * 62 + "-"),
+    ],
+)
+def test_other_settings_become_file_names_with_a_digest(setting: str, start: str) -> None:
+    assert slug(setting) == start + sha256(setting.encode()).hexdigest()[:8]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("static:population=a/b.json", "static:population=a_b.json"),
+        ("static:population=beta(1, 2)", "static:population=beta(1,_2)"),
+        ("speed:screen=4", "speed_screen=4"),
+        ("x" * 299 + "a", "x" * 299 + "b"),
+    ],
+)
+def test_two_settings_never_share_a_file(tmp_path: Path, one: str, other: str) -> None:
+    names = slug(one), slug(other)
+    assert names[0] != names[1]
+    assert re.fullmatch(r"[A-Za-z0-9.+=,_-]{1,89}", names[0])
+    (tmp_path / names[0]).touch()  # a file name that the disk accepts
+    assert not (tmp_path / names[1]).exists()
+
+
+def test_settings_that_differ_in_a_sign_are_compared_with_each_other(tmp_path: Path) -> None:
+    """Their cells lay in one file, and each run overwrote the other's."""
+    for name in ("a b.json", "a_b.json"):
+        (tmp_path / name).write_text(json.dumps({"rollouts": 4, "passes": [1, 2, 3]}))
+    worlds = tuple(
+        f"static-1.5b:population={tmp_path}/{name}" for name in ("a b.json", "a_b.json")
+    )
+    both = Comparison(worlds=worlds, strategies=("uniform",), seeds=1, sizes=SIZES)
+    assert [was_there for _, was_there in run(both, tmp_path, 1)] == [False, False]
+    assert [was_there for _, was_there in run(both, tmp_path, 1)] == [True, True]
+    assert len({path(cell, tmp_path) for cell in both.cells}) == 2
+
+
+def test_a_setting_of_any_length_has_a_file(tmp_path: Path) -> None:
+    world = f"{EASY},prompts={'0' * 300}12"
+    assert len(world) > 300
+    long = replace(SMALL, worlds=(world,), strategies=("uniform",), seeds=1)
+    assert [was_there for _, was_there in run(long, tmp_path, 1)] == [False]
+    assert [was_there for _, was_there in run(long, tmp_path, 1)] == [True]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"seeds": 0}, "seeds=0 must be a whole number of at least 1"),
-        ({"seeds": 10**11}, "seeds=100000000000 must be at most 100,000"),
+        ({"seeds": 10**11}, "seeds=100000000000 must be at most 10,000,000"),
+        ({"seeds": 10**6}, "seeds=1000000 must be at most 100,000"),
+        ({"strategies": ()}, "strategies: name at least one"),
         ({"worlds": ()}, "worlds: name at least one"),
         ({"worlds": (EASY, EASY)}, "world named twice"),
         ({"strategies": ("speed", "speed")}, "strategy named twice among speed, speed"),
@@ -299,9 +482,33 @@ def test_a_bad_comparison_is_refused_by_name(changes: dict[str, Any], message: s
         replace(SMALL, **changes)
 
 
-def test_jobs_must_be_positive(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="jobs=0 must be a whole number of at least 1"):
-        next(run(SMALL, tmp_path, 0))
+@pytest.mark.parametrize(
+    ("jobs", "message"),
+    [
+        (0, "jobs=0 must be a whole number of at least 1"),
+        (99_999_999, "jobs=99999999 must be at most 10,000,000"),
+    ],
+)
+def test_jobs_must_be_positive_and_possible(tmp_path: Path, jobs: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        next(run(SMALL, tmp_path, jobs))
+
+
+def test_no_more_processes_are_started_than_there_are_cells(
+    done: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def parallel(n_jobs: int, return_as: str) -> Any:  # noqa: ANN401
+        started.append(n_jobs)
+        return Parallel(n_jobs=n_jobs, return_as=return_as)
+
+    monkeypatch.setattr(compare, "Parallel", parallel)
+    for cell in SMALL.cells[:2]:
+        path(cell, copy).unlink()
+    results(SMALL, copy, jobs=10**6)
+    assert started == [2]
+    assert contents(copy) == contents(done)
 
 
 # What a cell is made of
@@ -314,9 +521,10 @@ def test_jobs_must_be_positive(tmp_path: Path) -> None:
         ("speed", 6),
         ("speed-released", 6),
         ("speed:screen=8,extend=16", 3),
-        ("greso", 4),
-        ("mopps", 2),
-        ("gvm", 32),
+        ("greso", 1),
+        ("mopps", 1),
+        ("cures", 7),
+        ("gvm", 8),
     ],
 )
 @pytest.mark.parametrize("world", [EASY, LEARNS])
@@ -344,7 +552,8 @@ def test_the_record_tells_the_run_from_others(done: Path) -> None:
     assert "screen=3" in setting["strategy_knobs"]
     assert "population='beta(2, 3)'" in setting["world_knobs"]
     assert "update_seconds" in setting["costs"]
-    assert setting["format"] == compare.FORMAT
+    assert setting["code"] == compare.code_digest()
+    assert (setting["target"], setting["enough"]) == (saved["target"], 1.25 * saved["target"])
     assert saved["progress"] == "signal_realised"
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,22 @@ def test_a_log_of_your_own_is_a_population(tmp_path: Path) -> None:
     assert abs(rates.draw(20_000, np.random.default_rng(0)).mean() - 9 / 16) < 0.02
 
 
+@pytest.mark.parametrize("name", ["mine.JSON", "Mine.Json", "my log.json"])
+def test_a_log_is_known_by_its_ending_in_any_case(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(json.dumps({"rollouts": 4, "passes": [0, 1, 4]}))
+    assert logged(str(tmp_path / name)).counts.passes.tolist() == [0, 1, 4]
+
+
+def test_a_log_may_lie_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.json").write_text(json.dumps({"rollouts": 4, "passes": [0, 1, 4]}))
+    assert logged("~/mine.json").counts.passes.tolist() == [0, 1, 4]
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path}/absent.json: No such file")):
+        population("~/absent.json")
+
+
 def test_a_log_is_read_again_after_it_changed(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     for passes in ([0, 1, 2], [3, 4, 4]):
@@ -235,6 +252,8 @@ def text(content: str | dict[str, Any]) -> Callable[[Path], None]:
         (text(""), "not JSON"),
         (lambda file: file.write_bytes(b"\xff\xfe\x00"), "not JSON"),
         (text("rollouts: 8"), "not JSON"),
+        (text("[" * 100_000), "not JSON"),
+        (text('{"a":' * 100_000), "not JSON"),
         (text("[1, 2]"), "not of the form"),
         (text({"rollouts": 8}), "not of the form"),
         (text({"rollouts": 8, "passes": []}), r"passes=\[\]"),

@@ -29,6 +29,7 @@ class Outer:
     loud: bool = False
     most: int | None = None
     pair: tuple[float, float] | None = None
+    trio: tuple[int, int, float] = (1, 2, 3.0)
     call: Any = None
     inner: Inner = field(default_factory=Inner)
 
@@ -40,7 +41,6 @@ class Outer:
     ("text", "name", "changes"),
     [
         ("speed", "speed", {}),
-        ("speed:", "speed", {}),
         ("", "", {}),
         ("speed:screen=8", "speed", {"screen": "8"}),
         ("speed:screen=8,extend=16", "speed", {"screen": "8", "extend": "16"}),
@@ -75,6 +75,13 @@ def test_a_change_of_another_form_is_refused(text: str, part: str) -> None:
     assert str(refused.value) == f"{part!r} in {text!r} must be key=value, each key once"
 
 
+@pytest.mark.parametrize("text", ["speed:", ":", "beta(1, 2):"])
+def test_a_colon_announces_a_change(text: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        parse(text)
+    assert str(refused.value) == f"{text!r} ends without a change: leave out the colon"
+
+
 WORDS = st.text(st.characters(categories=["Ll", "Nd"]), min_size=1, max_size=8)
 
 
@@ -97,6 +104,7 @@ def test_what_was_written_is_read(name: str, changes: dict[str, str]) -> None:
         ("most", "None", None),
         ("pair", "0.2/0.28", (0.2, 0.28)),
         ("pair", "none", None),
+        ("trio", "4/5/.6", (4, 5, 0.6)),
     ],
 )
 def test_values_are_read_by_the_type_of_their_field(key: str, text: str, value: object) -> None:
@@ -128,9 +136,10 @@ def test_what_is_not_changed_stays() -> None:
         ({"share": "-1"}, "share=-1.0 must lie in [0, 1]"),
         ({"loud": "yes"}, "loud='yes' must be true or false"),
         ({"most": "x"}, "most='x' must be a whole number or none"),
-        ({"pair": "0.2"}, "pair='0.2' must be numbers joined by '/' or none"),
-        ({"pair": "1/2/3"}, "pair='1/2/3' must be numbers joined by '/' or none"),
-        ({"call": "f"}, "call='f' must be settable only from Python"),
+        ({"pair": "0.2"}, "pair='0.2' must be 2 numbers joined by '/' or none"),
+        ({"pair": "1/2/3"}, "pair='1/2/3' must be 2 numbers joined by '/' or none"),
+        ({"trio": "1/2"}, "trio='1/2' must be 3 numbers joined by '/'"),
+        ({"call": "f"}, "call is no knob"),
         ({"colour": "green"}, "colour='green' must be 'red' or 'blue'"),
         ({"depth": "0"}, "depth=0 must be a whole number of at least 1"),
         ({"szie": "3"}, "unknown key of Outer 'szie': did you mean 'size'?"),
