@@ -83,7 +83,7 @@ class Outcome:
             raise ValueError(
                 f"passes of {passes.size} groups for {order.rollouts.size} prompts"
             )
-        if passes.dtype.kind not in "iu":
+        if passes.dtype.kind != "i":
             raise ValueError(f"passes={passes} must be whole numbers")
         if ((passes < 0) | (passes > order.rollouts)).any():
             raise ValueError(

@@ -118,6 +118,7 @@ class Options:
         return records
 
     def _save_unfinished(self, records: list[Record], num_cells: int) -> None:
+        outputs.clear(self.out)
         if records:
             write_csv(tidy(records), self.out / "comparison.csv")
         print(
@@ -249,7 +250,7 @@ def prepare(out: Path) -> None:
     Raises:
         ValueError: It cannot be made or written to.
     """
-    if out == Path():
+    if out.resolve() == Path.cwd():
         raise ValueError("out is the current folder, which results would litter: name another")
     try:
         out.mkdir(parents=True, exist_ok=True)

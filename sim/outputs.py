@@ -42,7 +42,7 @@ def write(
     """
     everything = summaries(records)
     summary = shown(everything, definition)
-    pictures = plots.pictures(records, summary)
+    pictures = plots.pictures(records, summary, worlds=comparison.worlds)
     html = page.comparison(
         records,
         summary,
@@ -53,9 +53,10 @@ def write(
         command=command,
     )
     clear(out)
-    (out / "plots").mkdir(exist_ok=True)
+    atomic.folder(out / "plots")
     for name, png in pictures.items():
-        atomic.write(out / "plots" / f"{slug(name)}.png", png)
+        world, dash, kind = name.rpartition("-")
+        atomic.write(out / "plots" / f"{slug(world)}{dash}{kind}.png", png)
     write_csv(tidy(records), out / "comparison.csv")
     write_csv(everything, out / "summary.csv")
     atomic.write(out / "report.html", html)
@@ -64,9 +65,11 @@ def write(
 
 def clear(out: Path) -> None:
     """Remove what an earlier comparison left, but for its runs, so that nothing mixes."""
-    stale = [out / name for name in ("comparison.csv", "summary.csv", "report.html")]
-    for file in (*stale, *(out / "plots").glob("*.png")):
-        file.unlink(missing_ok=True)
+    ours = ("comparison.csv", "summary.csv", "report.html", "plots/overview.png")
+    drawn = (file for kind in ("curves", "ratios") for file in out.glob(f"plots/*-{kind}.png"))
+    for file in (*(out / name for name in ours), *drawn):
+        with atomic.naming(file):
+            file.unlink(missing_ok=True)
 
 
 def descriptions(comparison: Comparison) -> dict[str, str]:

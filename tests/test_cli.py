@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import passband
@@ -348,9 +349,9 @@ def test_an_interrupted_comparison_leaves_no_report_of_an_earlier_one(
     assert (status, complaint.splitlines()[-1]) == (130, "passband compare: interrupted")
     assert {path.name for path in Path("out").iterdir()} == {"cells", "plots", "comparison.csv"}
     assert not pictures()
-    rows = Path("out/comparison.csv").read_text(encoding="utf-8").splitlines()
-    steps = 1 + (3 if "--steps" in changes else 2)
-    assert len(rows) == 1 + steps * len(seen)
+    rows = pd.read_csv("out/comparison.csv")
+    assert len(rows.groupby(["strategy", "seed"])) == len(seen)
+    assert seen.count(False) == 1
 
 
 def test_a_comparison_that_is_refused_leaves_an_earlier_one_alone(terminal: Terminal) -> None:
@@ -358,10 +359,8 @@ def test_a_comparison_that_is_refused_leaves_an_earlier_one_alone(terminal: Term
     assert terminal(*args)[0] == 0
     before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
     assert terminal(*args, "--costs", "sped-7b")[0] == 2
-    hopeless = ("--worlds", "static-1.5b:population=beta(0.001, 1000)")
-    assert terminal("compare", *TINY, *FEW, *hopeless, "--strategies", "dynamic")[0] == 2
     after = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
-    assert before.items() <= after.items() or not Path("out/report.html").exists()
+    assert after == before
 
 
 def test_the_bench_names_every_strategy(terminal: Terminal) -> None:

@@ -271,7 +271,7 @@ def learned(name: str, sizes: Sizes | None = None) -> Coupled:
 
 
 def test_constants_of_the_coupled_world_are_the_measured_ones() -> None:
-    """Comparisons stand and fall with them: a new value is a new measurement, in docs/log.md."""
+    """Comparisons stand and fall with them: a new value is a new measurement."""
     world = Coupled()
     assert (world.cosine_within, world.cosine_across) == (0.3, 0.05)
     assert (world.pass_noise, world.fail_noise) == (4.0, 7.0)

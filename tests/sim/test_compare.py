@@ -387,6 +387,27 @@ def test_an_interruption_at_a_terminal_reaches_every_process_and_one_answers(
     goes_on(out)
 
 
+def test_workers_are_deaf_to_an_interruption_and_this_process_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that heard it might print a traceback, or fail a command that goes on."""
+
+    def hears(cell: Cell, out: Path) -> Any:  # noqa: ANN401
+        del cell, out
+        return os.getpid(), signal.getsignal(signal.SIGINT)
+
+    monkeypatch.setattr(compare, "run_cell", hears)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        answers: list[Any] = [answer for answer, _ in run(SMALL, tmp_path, 2)]
+        after = signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert after is signal.default_int_handler
+    assert os.getpid() not in {worker for worker, _ in answers}
+    assert {handler for _, handler in answers} == {signal.SIG_IGN}
+
+
 # What is compared
 
 
