@@ -33,8 +33,6 @@ HUES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "mopps": ("#cc79a7", "v"),
         "cures": ("#e69f00", "P"),
         "gvm": ("#882255", "X"),
-        "epochs": ("#56b4e9", "<"),
-        "pilot": ("#999933", ">"),
     }
 )
 FURTHER_HUES = ("#332288", "#44aa99", "#aa4499", "#117733", "#88ccee", "#661100", "#6699cc")

@@ -131,7 +131,7 @@ class Cures:
         self, state: Curriculum, order: Order, outcome: Outcome
     ) -> tuple[Curriculum, Int[np.ndarray, "K"]]:
         iteration, beliefs = state.iteration, state.beliefs
-        piloted = iteration.orders < 0
+        piloted = iteration.piloting
         if piloted:
             iteration = self.pilots.record(iteration, outcome)
             beliefs = Beliefs.prior(iteration.members.size, PRIOR)

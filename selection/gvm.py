@@ -97,7 +97,7 @@ class Gvm:
     def tell(
         self, state: Allocated, order: Order, outcome: Outcome
     ) -> tuple[Allocated, Int[np.ndarray, "K"]]:
-        if state.iteration.orders >= 0:
+        if not state.iteration.piloting:
             return state, np.full(order.prompts.size, Verdict.TRAIN)
         iteration = self.pilots.record(state.iteration, outcome)
         rollouts = self.share_out(iteration)

@@ -33,6 +33,11 @@ class Iteration:
         none = np.zeros(0, int)
         return cls(Epochs.before(num_prompts), none, 0, none, np.zeros((5, 0)))
 
+    @property
+    def piloting(self) -> bool:
+        """Whether the pilot is out: ordered, and not yet told."""
+        return self.orders < 0
+
     def told_norms(self, among: Int[np.ndarray, "k"]) -> Norms | None:
         """Score norms that the pilot of the members at these positions saw, if it told any."""
         if np.isnan(self.norms).any():

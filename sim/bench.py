@@ -11,27 +11,27 @@ from collections.abc import Callable
 import numpy as np
 from rich.table import Table
 
-from sim.catalogue import STRATEGIES, Place, Sizes, place, strategy
-from sim.run import Plan, train
+from sim.catalogue import STRATEGIES, Place, Sizes, place, plan, strategy
+from sim.run import train
 
 # The coupled world learns slowly enough here for 1,000 steps to stay within its useful range.
 WORLD_NAMES = ("static-1.5b", "replay", "coupled:step=0.5")
 
 
-def report(sizes: Sizes) -> Table:
+def table(sizes: Sizes) -> Table:
     """Seconds of each strategy in each world, and the ratio to the bare draws."""
-    table = Table(
+    rows = Table(
         "strategy",
         *(f"{world}\ns (x bare)" for world in WORLD_NAMES),
         title=f"{sizes.steps:,} steps of {sizes.groups} groups over {sizes.prompts:,} prompts",
     )
     places = {name: place(name, sizes) for name in WORLD_NAMES}
     bare = {name: seconds(bare_run(places[name], sizes)) for name in WORLD_NAMES}
-    table.add_row("bare draws", *(f"{bare[name]:.3f} (1)" for name in WORLD_NAMES))
+    rows.add_row("bare draws", *(f"{bare[name]:.3f} (1)" for name in WORLD_NAMES))
     for name in STRATEGIES:
         cells = [_cell(name, places[world], sizes, bare[world]) for world in WORLD_NAMES]
-        table.add_row(name, *cells)
-    return table
+        rows.add_row(name, *cells)
+    return rows
 
 
 def _cell(name: str, where: Place, sizes: Sizes, bare: float) -> str:
@@ -48,18 +48,10 @@ def seconds(work: Callable[[], object]) -> float:
 
 def full_run(name: str, where: Place, sizes: Sizes) -> Callable[[], object]:
     """All steps of a strategy in a world whose prompts are drawn already."""
-    who = strategy(name, sizes)
-    plan = Plan(
-        world=where.world,
-        strategy=lambda policy: who.build(sizes, policy.pass_rates),
-        groups=sizes.groups,
-        steps=sizes.steps,
-        surplus=who.entry.surplus,
-        norms=who.entry.norms,
-    )
+    planned = plan(where, strategy(name, sizes), sizes)
     prompts, outcomes, choice = np.random.default_rng(0).spawn(3)
     policy = where.world.begin(prompts)
-    return lambda: train(plan, policy, outcomes, choice)
+    return lambda: train(planned, policy, outcomes, choice)
 
 
 def bare_run(where: Place, sizes: Sizes) -> Callable[[], object]:

@@ -34,6 +34,7 @@ from sim.coupled import Coupled, independent
 from sim.drifting import Drifting
 from sim.learner import Learner
 from sim.replay import Replay
+from sim.run import Plan
 from sim.settings import SettingError, change, nearest, parse
 from sim.static import Static
 from sim.world import World
@@ -413,6 +414,21 @@ def place(text: str, sizes: Sizes) -> Place:
         return Place(text, entry, world, target, target + MARGIN, steps)
     target = _half_way(world, sizes, steps) if target is None else target
     return Place(text, entry, world, target, 1.25 * target, steps)
+
+
+def plan(where: Place, who: Runnable, sizes: Sizes) -> Plan:
+    """The run of a strategy in a world, to the last step and at default prices."""
+    world = where.world
+    if where.entry.accounting == "released":
+        world = change(world, {"updates": str(who.released_updates(sizes))})
+    return Plan(
+        world=world,
+        strategy=lambda policy: who.build(sizes, policy.pass_rates),
+        groups=sizes.groups,
+        steps=where.steps,
+        surplus=who.entry.surplus,
+        norms=who.entry.norms,
+    )
 
 
 def _half_way(world: World, sizes: Sizes, steps: int) -> float:

@@ -22,7 +22,7 @@ from report.tables import table
 from selection.checks import counts
 from selection.driver import StarvedError
 from sim import compare, outputs
-from sim.bench import report as bench_report
+from sim.bench import table as bench_table
 from sim.catalogue import WORLDS, Sizes, strategy
 from sim.settings import SettingError, parse
 
@@ -231,7 +231,7 @@ class Bench:
             raise SettingError(f"unknown benchmark {self.what!r}: there is sim")
         sizes = Sizes(groups=self.groups, prompts=self.prompts, steps=self.steps)
         try:
-            Console().print(bench_report(sizes))
+            Console().print(bench_table(sizes))
         except StarvedError as error:
             raise SettingError(str(error)) from error
 

@@ -8,7 +8,7 @@ that results do not depend on how many run at a time.
 import re
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import product
@@ -20,15 +20,15 @@ from joblib import Parallel, delayed
 
 import selection
 import sim
-import theory
 from report.record import Record, load
 from selection.checks import counts
 from selection.driver import StarvedError
-from sim.catalogue import Place, Runnable, Sizes, place, strategy
+from sim.catalogue import Place, Runnable, Sizes, place, plan, strategy
 from sim.costs import PRESETS, Costs
-from sim.run import Plan, simulate
-from sim.settings import SettingError, change, nearest
+from sim.run import simulate
+from sim.settings import SettingError, nearest
 from sim.world import World
+from theory import advantages
 
 BASELINE = "uniform"
 MOST_SEEDS = 10**5
@@ -150,28 +150,18 @@ def run_cell(cell: Cell, out: Path) -> Record:
         SettingError: The strategy cannot fill its first training batch.
     """
     where, who = _place(cell.world, cell.sizes), strategy(cell.strategy, cell.sizes)
-    world = where.world
-    if where.entry.accounting == "released":
-        world = change(world, {"updates": str(who.released_updates(cell.sizes))})
-    plan = Plan(
-        world=world,
-        strategy=lambda policy: who.build(cell.sizes, policy.pass_rates),
-        groups=cell.sizes.groups,
-        steps=where.steps,
-        surplus=who.entry.surplus,
-        costs=Costs.preset(cell.costs),
-        enough=where.enough,
-        norms=who.entry.norms,
+    planned = replace(
+        plan(where, who, cell.sizes), costs=Costs.preset(cell.costs), enough=where.enough
     )
     try:
-        columns = simulate(plan, cell.seed)
+        columns = simulate(planned, cell.seed)
     except StarvedError as error:
         run_of = f"{cell.strategy} in {cell.world}, seed {cell.seed}"
         raise SettingError(f"{run_of}: {error}") from error
     record = Record(
         setting=_setting(cell, where, who),
         columns=columns,
-        progress=world.progress,
+        progress=planned.world.progress,
         target=where.target,
     )
     file = path(cell, out)
@@ -230,9 +220,12 @@ def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | f
 
 @cache
 def code_digest() -> str:
-    """What tells this code and its data from any other: cells of other code are run again."""
-    digest = sha256()
-    for room in (selection, theory, sim):
+    """What tells this code and its data from any other: cells of other code are run again.
+
+    Of the theory a simulation needs the advantages alone.
+    """
+    digest = sha256(Path(str(advantages.__file__)).read_bytes())
+    for room in (selection, sim):
         folder = Path(str(room.__file__)).parent
         for file in sorted(folder.rglob("*")):
             if file.suffix in (".py", ".json", ".csv"):

@@ -214,7 +214,10 @@ class Logits:
         return float(expit(logits).mean())
 
     def norms(self, prompts: Int[np.ndarray, "K"]) -> Norms:
-        """True score norms: E|s|^2 of a class is its variance plus its squared mean."""
+        """True score norms: E|s|^2 of a class is its variance plus its squared mean.
+
+        The mean of |s| is taken for the root of that; the spread of |s| is not modelled.
+        """
         rates, contrast = self.pass_rates(prompts), self.contrast[prompts]
         passing = self.world.pass_noise + (1.0 - rates) ** 2 * contrast
         failing = self.world.fail_noise + rates**2 * contrast

@@ -48,7 +48,7 @@ class Plan:
 
 
 @dataclass
-class Ledger:
+class Totals:
     """Running totals of a run."""
 
     rollouts: int = 0
@@ -120,14 +120,14 @@ def train(
         StarvedError: The first batch cannot be filled.
     """
     selector = plan.strategy(policy)
-    state, buffer, ledger = selector.init(plan.world.prompts), Buffer.empty(), Ledger()
-    rows = [ledger.row(0, policy.accuracy())]
+    state, buffer, totals = selector.init(plan.world.prompts), Buffer.empty(), Totals()
+    rows = [totals.row(0, policy.accuracy())]
     for step in range(plan.steps):
 
         def roll(order: Order, version: int = step) -> Outcome:
             rates = policy.pass_rates(order.prompts)
             passes = outcomes.binomial(order.rollouts, rates)
-            ledger.generated(order, int(passes.sum()), plan.costs)
+            totals.generated(order, int(passes.sum()), plan.costs)
             norms = policy.norms(order.prompts) if plan.norms else None
             return Outcome(passes=passes, norms=norms, version=version, payload=rates)
 
@@ -146,9 +146,9 @@ def train(
             if step == 0:
                 raise
             break
-        ledger.collected(batch, policy.pass_rates(batch.prompts))
-        ledger.trained(batch, policy.learn(batch), plan.costs)
-        rows.append(ledger.row(step + 1, policy.accuracy()))
+        totals.collected(batch, policy.pass_rates(batch.prompts))
+        totals.trained(batch, policy.learn(batch), plan.costs)
+        rows.append(totals.row(step + 1, policy.accuracy()))
         if rows[-1][plan.world.progress] >= plan.enough:
             break
     return {name: np.array([row[name] for row in rows], float) for name in rows[0]}

@@ -9,10 +9,10 @@ import pytest
 
 from selection.driver import Surplus
 from selection.protocol import Selector
-from sim.catalogue import MARGIN, STRATEGIES, WORLDS, Place, Sizes, place, strategy
+from sim.catalogue import MARGIN, STRATEGIES, WORLDS, Place, Sizes, place, plan, strategy
 from sim.cli import DEFAULT_STRATEGIES, SWEEP_WORLDS
 from sim.coupled import Coupled
-from sim.run import MAX_ORDERS, Plan, simulate
+from sim.run import MAX_ORDERS, simulate
 from sim.settings import SettingError
 
 SMALL = Sizes(groups=4, rollouts=6, prompts=60, steps=3)
@@ -29,16 +29,7 @@ EASY = {
 
 
 def columns(where: Place, name: str, sizes: Sizes) -> dict[str, Any]:
-    who = strategy(name, sizes)
-    plan = Plan(
-        world=where.world,
-        strategy=lambda policy: who.build(sizes, policy.pass_rates),
-        groups=sizes.groups,
-        steps=sizes.steps,
-        surplus=who.entry.surplus,
-        norms=who.entry.norms,
-    )
-    return simulate(plan, seed=1)
+    return simulate(plan(where, strategy(name, sizes), sizes), seed=1)
 
 
 @pytest.mark.parametrize("world", WORLDS)

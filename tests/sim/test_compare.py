@@ -178,7 +178,7 @@ def test_another_goal_is_run_again(
 def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Stand-ins for the rooms whose code and data the digest covers."""
     folders: dict[str, Path] = {}
-    for name in ("selection", "theory", "sim"):
+    for name in ("selection", "sim"):
         folders[name] = tmp_path / name
         (folders[name] / "data").mkdir(parents=True)
         (folders[name] / "__init__.py").touch()
@@ -186,7 +186,7 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         room = SimpleNamespace(__file__=str(folders[name] / "__init__.py"))
         monkeypatch.setattr(compare, name, room)
     (folders["sim"] / "data" / "log.json").write_text("[]")
-    (folders["theory"] / "data" / "table.csv").write_text("a,b")
+    (folders["sim"] / "data" / "table.csv").write_text("a,b")
     return folders
 
 
@@ -194,9 +194,8 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     ("room", "file"),
     [
         ("selection", "part.py"),
-        ("theory", "part.py"),
-        ("theory", "data/table.csv"),
         ("sim", "part.py"),
+        ("sim", "data/table.csv"),
         ("sim", "data/log.json"),
         ("sim", "data/another.py"),
     ],
@@ -213,6 +212,16 @@ def test_the_code_is_known_by_its_sources_and_data(
     assert changed != before
     (rooms[room] / file).rename(rooms[room] / f"renamed{Path(file).suffix}")
     assert digest() not in (before, changed)
+
+
+def test_the_code_that_computes_advantages_counts(
+    rooms: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, other = unwrap(compare.code_digest), rooms["sim"].parent / "advantages.py"
+    before = digest()
+    other.write_text("x = 1")
+    monkeypatch.setattr(compare, "advantages", SimpleNamespace(__file__=str(other)))
+    assert digest() != before
 
 
 def test_what_is_no_code_does_not_count(rooms: dict[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Runs: the ledger by hand, shared luck, early ends, and the signal that strategies gather."""
+"""Runs: the totals by hand, shared luck, early ends, and the signal that strategies gather."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from sim.costs import Costs
 from sim.coupled import Coupled
 from sim.learner import Learner
 from sim.populations import population
-from sim.run import MAX_ORDERS, Ledger, Plan, simulate, train
+from sim.run import MAX_ORDERS, Plan, Totals, simulate, train
 from sim.static import Exogenous, Static, Still
 from theory.groups import expected_mixed
 from theory.screening import acceptance, screened_weight
@@ -36,16 +36,16 @@ def segments(
 
 def test_the_ledger_by_hand() -> None:
     """Two rounds; a mixed group of 2 + 4 rollouts in two segments and an all-fail one of 3."""
-    ledger = Ledger()
-    ledger.generated(ordered([0, 1], [2, 3]), 1, PRICES)
-    ledger.generated(ordered([0], [4]), 2, PRICES)
+    totals = Totals()
+    totals.generated(ordered([0, 1], [2, 3]), 1, PRICES)
+    totals.generated(ordered([0], [4]), 2, PRICES)
     batch = segments([0, 0, 1], [0, 0, 1], [2, 4, 3], [1, 2, 0])
-    ledger.collected(batch, np.array([0.5, 0.5, 0.1]))
-    ledger.trained(batch, 2, PRICES)
+    totals.collected(batch, np.array([0.5, 0.5, 0.1]))
+    totals.trained(batch, 2, PRICES)
     seconds = PRICES.generation_seconds(5, 1) + PRICES.generation_seconds(4, 2)
     tokens = 3 * PRICES.passing_tokens + 6 * PRICES.failing_tokens
     seconds += PRICES.trained_token_seconds * tokens + 2 * 7.0 + 0.5
-    assert ledger.row(4, 0.3) == {
+    assert totals.row(4, 0.3) == {
         "step": 4,
         "rollouts": 9,
         "trained_rollouts": 9,
@@ -60,10 +60,10 @@ def test_the_ledger_by_hand() -> None:
 
 
 def test_a_group_of_one_carries_no_signal() -> None:
-    ledger = Ledger()
-    ledger.collected(segments([0], [0], [1], [1]), np.array([0.5]))
-    assert ledger.signal_realised == 0.0
-    assert ledger.mixed_groups == 0
+    totals = Totals()
+    totals.collected(segments([0], [0], [1], [1]), np.array([0.5]))
+    assert totals.signal_realised == 0.0
+    assert totals.mixed_groups == 0
 
 
 @dataclass(frozen=True, kw_only=True)
