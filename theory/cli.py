@@ -8,12 +8,14 @@ from typing import Any
 
 import tyro
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from theory import ledger
 from theory.ledger import Claim, Outcome
 
 STYLES = {"holds": "green", "conditional": "yellow", "fails": "red", "untested": "dim"}
+NARROW = 100  # columns below which claims are listed one below the other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +48,20 @@ class Claims:
         """
         claims = self.chosen()
         told = bool(self.ids) and not self.check
-        outcomes = run_checks(claims, quiet=told) if self.check or told else {}
+        ran = self.check or told
+        outcomes = run_checks(claims, quiet=told) if ran else {}
         if self.json:
-            write(json.dumps([entry(claim, outcomes) for claim in claims], indent=2))
+            write(
+                json.dumps(
+                    [entry(claim, outcomes if ran else None) for claim in claims], indent=2
+                )
+            )
         elif self.check:
             summarize(claims, outcomes)
         elif told:
             write("\n\n".join(in_full(claim, outcomes) for claim in claims))
         else:
-            Console(highlight=False).print(listing(claims))
+            show(claims)
         if any(not outcomes[name].confirms(claim) for claim, name in used(claims, outcomes)):
             raise SystemExit(1)
 
@@ -84,7 +91,10 @@ def _known(kind: str, name: str, known: dict[Any, None]) -> str:
     """The known name that equals this one but for its case."""
     lowered = {str(one).lower(): str(one) for one in known}
     if name.lower() not in lowered:
-        raise ledger.unknown(kind, name, list(lowered.values()))
+        refusal = ledger.unknown(kind, name, list(lowered.values()))
+        if "did you mean" in str(refusal):
+            raise refusal
+        raise ValueError(f"unknown {kind} {name!r}: there are {', '.join(lowered.values())}")
     return lowered[name.lower()]
 
 
@@ -107,10 +117,12 @@ def run_checks(claims: tuple[Claim, ...], *, quiet: bool) -> dict[str, Outcome]:
     return {name: ledger.attempt(name) for name in shown}
 
 
-def entry(claim: Claim, outcomes: dict[str, Outcome]) -> dict[str, Any]:
-    """A claim and what its checks found, for JSON."""
+def entry(claim: Claim, outcomes: dict[str, Outcome] | None) -> dict[str, Any]:
+    """A claim and what its checks found, if they were run, for JSON."""
+    if outcomes is None:
+        return asdict(claim)
     found = [_outcome(outcomes[name], claim) for name in claim.checks if name in outcomes]
-    return asdict(claim) | ({"outcomes": found} if outcomes else {})
+    return asdict(claim) | {"outcomes": found}
 
 
 def _outcome(outcome: Outcome, claim: Claim) -> dict[str, Any]:
@@ -122,10 +134,26 @@ def _outcome(outcome: Outcome, claim: Claim) -> dict[str, Any]:
     }
 
 
-def listing(claims: tuple[Claim, ...]) -> Table:
-    """The claims as a table."""
+def show(claims: tuple[Claim, ...]) -> None:
+    """Print the claims: a table, or one block each where a table would be too narrow."""
+    console = Console(highlight=False)
+    if console.width >= NARROW:
+        console.print(listing(claims, console.width))
+        return
+    for claim in claims:
+        console.print(
+            f"{claim.id}  [{STYLES[claim.verdict]}]{claim.verdict}[/]", soft_wrap=True
+        )
+        for text in (claim.statement, claim.condition):
+            console.print(Padding(_plain(text), (0, 0, 0, 2), expand=False))
+
+
+def listing(claims: tuple[Claim, ...], width: int) -> Table:
+    """The claims as a table; on one of less than 160 columns long ids wrap."""
     grid = Table("claim", "statement", "verdict", "condition, counterexample or reason")
-    grid.columns[0].no_wrap = True
+    for column in grid.columns:
+        column.overflow = "fold"
+    grid.columns[0].max_width = 16 if width < 160 else None
     grid.columns[2].no_wrap = True
     for claim in claims:
         verdict = f"[{STYLES[claim.verdict]}]{claim.verdict}[/]"
@@ -174,11 +202,16 @@ def summarize(claims: tuple[Claim, ...], outcomes: dict[str, Outcome]) -> None:
     grid.add_section()
     grid.add_row("all", *(str(total[v]) for v in ledger.VERDICTS))
     Console(highlight=False).print(grid)
+    for claim in claims if len(claims) < len(ledger.load()) else ():
+        if not claim.checks:
+            write(f"{claim.id}: nothing to check: untested")
     pairs = used(claims, outcomes)
     wrong = [(claim, name) for claim, name in pairs if not outcomes[name].confirms(claim)]
     for claim, name in wrong:
         write(f"{claim.id}\n{_told(outcomes[name], claim)}")
     verb = "confirm" if not wrong else f"ran, {len(wrong)} contradict"
+    if not pairs:
+        return
     write(
         f"{len(outcomes)} checks {verb} the verdicts of {len({c.id for c, _ in pairs})} claims"
     )

@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import xlog1py
 
-from theory.domain import Numbers, checked_positive, checked_rates, checked_sizes
+from theory.domain import (
+    Numbers,
+    checked_finite,
+    checked_positive,
+    checked_rates,
+    checked_sizes,
+)
 from theory.moments import Moments, checked_scores
 
 
@@ -62,10 +68,11 @@ def fixed_baseline_moments(
     variance does not vanish at p = 0 or 1, where every group is zero-variance.
 
     Raises:
-        ValueError: If a pass rate lies outside [0, 1] or a group size is not a whole number.
+        ValueError: If a pass rate lies outside [0, 1], a group size is not a whole number, or
+            the baseline is not finite.
     """
     p, N = checked_rates(pass_rate), checked_sizes(rollouts)
-    b = np.asarray(baseline, float)
+    b = checked_finite(baseline, "a baseline")
     q = 1.0 - p
     # (1-b)^2 (1-p)^2 p + b^2 p^2 (1-p) - v^2 = v (1-b-p)^2, a square and so never below zero
     fields = (p * q, p * q * (1.0 - b - p) ** 2 / N, p * (1.0 - b) ** 2 / N, q * b**2 / N)
@@ -81,8 +88,8 @@ def whitened_moments(
     variance at p = 0 and 1 is $b^2 V_0/(N s^2)$ and $(1-b)^2 V_1/(N s^2)$, with no signal.
 
     Raises:
-        ValueError: If a pass rate lies outside [0, 1], a group size is not a whole number, or
-            the scale is not positive.
+        ValueError: If a pass rate lies outside [0, 1], a group size is not a whole number, the
+            baseline is not finite, or the scale is not positive.
     """
     s = checked_positive(scale, "scale")
     plain = fixed_baseline_moments(pass_rate, rollouts, baseline)

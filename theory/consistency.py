@@ -95,8 +95,8 @@ def streak_persistence(
 ) -> Float[np.ndarray, "*K"]:
     r"""Chance $E[w^{z+1}(1-w)]/E[w^z(1-w)]$ that a streak goes on, in a static population.
 
-    The streak of $z$ began after a mixed group. GRESO acts as if the chance were
-    $1 - p_e^z$; it is no such power in general, but never falls as the streak grows.
+    The streak of $z$ began after a mixed group. GRESO skips with probability $1 - p_e^z$; the
+    chance is no such power in general, but never falls as the streak grows.
 
     Raises:
         ValueError: If a chance lies outside [0, 1] or no prompt can have such a streak.

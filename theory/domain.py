@@ -63,3 +63,25 @@ def checked_variance(value: Numbers, name: str) -> Float[np.ndarray, "*#P"]:
     allowed = np.asarray((number >= 0) & (number < np.inf))
     _refuse(number, allowed, f"{name} is finite and not negative")
     return number
+
+
+def checked_ratio(value: Numbers, name: str) -> Float[np.ndarray, "*#P"]:
+    """Non-negative numbers as floats, infinity among them; -0 becomes 0.
+
+    Raises:
+        ValueError: If one is negative or NaN.
+    """
+    number = np.asarray(np.asarray(value, float) + 0.0)
+    _refuse(number, np.asarray(number >= 0), f"{name} is not negative")
+    return number
+
+
+def checked_finite(value: Numbers, name: str) -> Float[np.ndarray, "*#P"]:
+    """Finite numbers as floats.
+
+    Raises:
+        ValueError: If one is infinite or NaN.
+    """
+    number = np.asarray(value, float)
+    _refuse(number, np.asarray(np.isfinite(number)), f"{name} is finite")
+    return number

@@ -2,9 +2,10 @@
 
 A claim *holds* if it is true wherever it is claimed. It is *conditional* if it is true under a
 condition that its text drops, and false outside. It *fails* if a case within the range that it
-names, and in which it is put to use, refutes it, even if it is true elsewhere. A check that
-cannot trust its own numbers, because two derivations of one of them disagree, raises instead
-of finding anything.
+names, and in which it is put to use, refutes it, even if it is true elsewhere. Every claim is
+judged with the hypotheses that its source states, as far as it was read. A check that cannot
+trust its own numbers, because two derivations of one of them disagree, raises instead of
+finding anything.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,13 @@ $\alpha = 10^{-3}$, $\beta = 2$. The paper asks for $\beta \ge 2$; here it may b
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import Numbers, checked_positive, checked_rates, checked_variance
+from theory.domain import (
+    Numbers,
+    checked_positive,
+    checked_rates,
+    checked_sizes,
+    checked_variance,
+)
 from theory.neyman import shares
 
 ALPHA, BETA = 1e-3, 2.0
@@ -82,10 +88,10 @@ def log_likelihood_variance(
         mean_square: $|E_1 s|^2$.
 
     Raises:
-        ValueError: If a pass rate lies outside [0, 1], a number of rollouts is not positive,
-            or $E_1|s|^2$ is negative or less than $|E_1 s|^2$.
+        ValueError: If a pass rate lies outside [0, 1], a number of rollouts is not whole, or
+            $E_1|s|^2$ is negative or less than $|E_1 s|^2$.
     """
-    p, n = checked_rates(pass_rate), checked_positive(rollouts, "rollouts")
+    p, n = checked_rates(pass_rate), checked_sizes(rollouts)
     mean = checked_variance(mean_square, "the mean's square")
     spread = checked_variance(np.asarray(square, float) - mean, "the variance of a score")
     excess = np.asarray((spread + (1.0 - p) * mean) / n)

@@ -4,7 +4,8 @@ A claim is a sentence that a paper, its page or its released code puts forward, 
 of this project, with a verdict and what bounds it: the condition, the counterexample, or for
 an untested claim the reason and what would test it. Verdicts other than *untested* rest on
 checks, pure functions of `theory.checks` that recompute the verdict from numbers. Nothing is
-called true because someone said so.
+called true because someone said so. Where a text had to be interpreted, the statement says
+"read as"; where it is our inference and nobody's sentence, "added here".
 
 What a check can establish differs, and each claim says which it is:
 

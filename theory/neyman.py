@@ -162,11 +162,13 @@ def noise_dominated_allocation(
 
     Raises:
         ValueError: If a pass rate lies outside [0, 1], the noise or the slope is negative or
-            not finite, or the budget does not exceed M.
+            not finite, or the budget does not exceed M or is not finite.
     """
     p = checked_rates(pass_rates)
-    if not budget > p.size:
-        raise ValueError(f"{budget=} is not more than one rollout for each of {p.size} prompts")
+    if not p.size < budget < np.inf:
+        raise ValueError(
+            f"{budget=} is not more than one rollout for each of {p.size} prompts, or infinite"
+        )
     spread = np.sqrt(p * (1.0 - p) * checked_variance(noise, "noise"))
     return 1.0 + shares(checked_variance(slope, "slope") * spread) * (budget - p.size)
 

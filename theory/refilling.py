@@ -18,6 +18,8 @@ from scipy.stats import binom
 from theory.domain import Numbers, checked_positive
 from theory.ranges import checked_count, checked_share
 
+LARGEST = np.finfo(float).max
+
 
 def unfilled_probability(
     prompts: Numbers, wanted: Numbers, mixed_share: Numbers
@@ -145,7 +147,9 @@ def adaptive_cost(
     sizes[need] = prompts
     cost = np.zeros((need + 1, 2))  # prompts and rounds still to come, by what is missing
     for m in missing[1:]:
-        chance = binom.pmf(np.arange(m), sizes[m], share)
-        later = chance[1:] @ cost[m - 1 : 0 : -1]
-        cost[m] = (np.array([sizes[m], 1.0]) + later) / (1.0 - chance[0])
+        some = -np.expm1(sizes[m] * np.log1p(-share)) if share < 1.0 else 1.0
+        log = binom.logpmf(np.arange(1, m), sizes[m], share) - np.log(some)
+        with np.errstate(over="ignore"):
+            later = np.exp(log) @ np.minimum(cost[m - 1 : 0 : -1], LARGEST)
+            cost[m] = np.array([sizes[m], 1.0]) / some + later
     return Refill(float(cost[need, 0]), float(cost[need, 1]))

@@ -6,9 +6,10 @@ contains. They agree for rules that do not look at the rollouts they train on. T
 rules that do, screening and dynamic sampling among them, so that quoting one of them alone
 favours one family. All are relative to uniform sampling, per rollout generated.
 
-Screening rolls out $n$ times and, if these are mixed, $m$ times more (SPEED, arXiv:2506.09016,
-withdrawn by its authors as v3); $m = 0$ is the dynamic sampling of DAPO (arXiv:2503.14476),
-with all surplus kept. Its realized signal is exactly 1: it removes zeros.
+Screening rolls out $n$ times and, if these are mixed, $m$ times more (SPEED, arXiv:2506.09016;
+withdrawn as v3 according to a copy of the arXiv listing); $m = 0$ is the dynamic sampling of
+DAPO (arXiv:2503.14476), with all surplus kept. Its realized signal is exactly 1: it removes
+zeros.
 """
 
 from dataclasses import dataclass

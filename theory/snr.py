@@ -1,18 +1,24 @@
 r"""Signal-to-noise ratio of RLOO, the bound that SPEED states for it, and where that holds.
 
-SNR is $|E\hat g|^2 / E|\hat g - E\hat g|^2$ for the gradient estimate of one prompt.
-SPEED-RL (arXiv:2506.09016, withdrawn by its authors as v3) states SNR <= 4Np(1-p) for RLOO
-with N >= 3 and p < 1/4 or p > 3/4. The largest SNR that any score distribution allows is
-`snr_max`; comparing the two gives the exact range, which is that of `speed_bound_variance`:
-the restriction on p is needed, and is the widest that serves every N. Bounds of this kind
-say nothing about the order of prompts by SNR: that SNR is proportional to p(1-p) holds only
-where the noise dominates.
+SNR is $|E\hat g|^2 / E|\hat g - E\hat g|^2$ for the gradient estimate of one prompt. SPEED-RL
+(arXiv:2506.09016; withdrawn as v3 according to a copy of the arXiv listing) states SNR <=
+4Np(1-p) for RLOO with N >= 3 and p < 1/4 or p > 3/4. The largest SNR that any score
+distribution allows is `snr_max`; comparing the two gives the exact range, which is that of
+`speed_bound_variance`: the restriction on p is needed, and is the widest that serves every N.
+Bounds of this kind say nothing about the order of prompts by SNR: that SNR is proportional to
+p(1-p) holds only where the noise dominates.
 """
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.domain import Numbers, checked_positive, checked_rates, checked_sizes
+from theory.domain import (
+    Numbers,
+    checked_positive,
+    checked_rates,
+    checked_ratio,
+    checked_sizes,
+)
 from theory.moments import checked_scores
 
 
@@ -27,17 +33,21 @@ def rloo_snr(
 
     $$\frac{N(N-1)\,v|D|^2}{[(N-1)-(4N-6)v]|D|^2 + [(N-2)(1-p)+1]V_1 + [(N-2)p+1]V_0}$$
 
+    0 without signal, as `Moments.snr`.
+
     Raises:
-        ValueError: If a pass rate lies outside [0, 1], a group has less than 2 rollouts,
-            |D|^2 is not positive, or V1 or V0 is negative.
+        ValueError: If a pass rate lies outside [0, 1], a group has less than 2 rollouts, or
+            |D|^2, V1 or V0 is negative.
     """
     p, N = checked_rates(pass_rate), checked_sizes(rollouts, least=2)
-    gap, noise1, noise0 = checked_scores(checked_positive(D2, "|D|^2"), V1, V0)
+    gap, noise1, noise0 = checked_scores(D2, V1, V0)
     q = 1.0 - p
     v = p * q
     spread = ((N - 1.0) - (4.0 * N - 6.0) * v) * gap
     noise = ((N - 2.0) * q + 1.0) * noise1 + ((N - 2.0) * p + 1.0) * noise0
-    return np.asarray(N * (N - 1.0) * v * gap / (spread + noise))
+    signal, total = np.broadcast_arrays(N * (N - 1.0) * v * gap, spread + noise)
+    noiseless = np.where(signal > 0.0, np.inf, 0.0)
+    return np.divide(signal, total, out=noiseless, where=total > 0.0)
 
 
 def snr_max(pass_rate: Numbers, rollouts: Numbers) -> Float[np.ndarray, "*#P"]:
@@ -131,23 +141,29 @@ def guaranteed_gain(
 
     In units of $|\nabla J|^2$, for a step $\eta$ along an unbiased estimate of the gradient
     of an L-smooth objective. With both 1 it is SPEED's Fact 1, $\frac12(1 - 1/\mathrm{SNR})$:
-    nothing is guaranteed below SNR = 1.
+    nothing is guaranteed below SNR = 1. Minus infinity at SNR = 0.
 
     Raises:
-        ValueError: If the SNR, the step or the smoothness is not positive.
+        ValueError: If the SNR is negative, or the step or the smoothness is not positive.
     """
     eta, L = checked_positive(step, "step"), checked_positive(smoothness, "smoothness")
-    return np.asarray(eta * (1.0 - L * eta / 2.0 * (1.0 + 1.0 / checked_positive(snr, "snr"))))
+    with np.errstate(divide="ignore", over="ignore"):
+        noise = 1.0 / checked_ratio(snr, "snr")
+        return np.asarray(eta * (1.0 - L * eta / 2.0 * (1.0 + noise)))
 
 
 def optimal_step(snr: Numbers, smoothness: Numbers = 1.0) -> Float[np.ndarray, "*#P"]:
     r"""Step $\mathrm{SNR}/(L(1+\mathrm{SNR}))$ of largest guaranteed gain, SNR/(2L(1+SNR)).
 
+    0 at SNR = 0, and 1/L without noise.
+
     Raises:
-        ValueError: If the SNR or the smoothness is not positive.
+        ValueError: If the SNR is negative or the smoothness is not positive.
     """
-    ratio = checked_positive(snr, "snr")
-    return np.asarray(ratio / (1.0 + ratio) / checked_positive(smoothness, "smoothness"))
+    ratio = checked_ratio(snr, "snr")
+    finite = np.where(ratio < np.inf, ratio, 1.0)
+    share = np.where(ratio < np.inf, finite / (1.0 + finite), 1.0)
+    return np.asarray(share / checked_positive(smoothness, "smoothness"))
 
 
 def gain_per_rollout(pass_rate: Numbers, rollouts: Numbers) -> Float[np.ndarray, "*#P"]:

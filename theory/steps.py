@@ -1,10 +1,10 @@
 r"""What a noisy gradient step guarantees, and the group size that guarantees most per rollout.
 
-Fact 1 of SPEED (arXiv:2506.09016, withdrawn by its authors as v3) bounds from below what one
-step along an unbiased estimate gains; `theory.snr.guaranteed_gain` states it for any step and
-smoothness, `theory.snr.optimal_step` maximizes it. This module says where the guarantee is
-empty, and what it implies for the number of rollouts. For $V_1 = V_0 = x|D|^2$ the gain that
-the optimal step guarantees per unit of cost is proportional to
+Fact 1 of SPEED (arXiv:2506.09016; withdrawn as v3 according to a copy of the arXiv listing)
+bounds from below what one step along an unbiased estimate gains; `theory.snr.guaranteed_gain`
+states it for any step and smoothness, `theory.snr.optimal_step` maximizes it. This module says
+where the guarantee is empty, and what it implies for the number of rollouts. For $V_1 = V_0 =
+x|D|^2$ the gain that the optimal step guarantees per unit of cost is proportional to
 
 $$\frac{\mathrm{SNR}}{(1+\mathrm{SNR})(N+c)} = \frac{v}{(1 + c/N)\,
 [1 + x + (N-4)v + (2v+x)/(N-1)]},$$
@@ -30,10 +30,11 @@ from theory.snr import guaranteed_gain, optimal_step, rloo_snr
 def optimal_gain(snr: Numbers, smoothness: Numbers = 1.0) -> Float[np.ndarray, "*#P"]:
     r"""Gain $\mathrm{SNR}/(2L(1+\mathrm{SNR}))$ guaranteed by the optimal step.
 
-    In units of $|\nabla J|^2$; half the optimal step, and positive at every SNR.
+    In units of $|\nabla J|^2$; half the optimal step: positive at every SNR above 0,
+    1/(2L) without noise.
 
     Raises:
-        ValueError: If the SNR or the smoothness is not positive.
+        ValueError: If the SNR is negative or the smoothness is not positive.
     """
     return np.asarray(optimal_step(snr, smoothness) / 2.0)
 
@@ -44,7 +45,7 @@ def longest_step(snr: Numbers, smoothness: Numbers = 1.0) -> Float[np.ndarray, "
     Fact 1 takes the step 1/L, which is shorter only where the SNR exceeds 1.
 
     Raises:
-        ValueError: If the SNR or the smoothness is not positive.
+        ValueError: If the SNR is negative or the smoothness is not positive.
     """
     return np.asarray(2.0 * optimal_step(snr, smoothness))
 
@@ -55,7 +56,7 @@ def is_vacuous(
     """Whether the guarantee allows that nothing is gained; for Fact 1, SNR <= 1.
 
     Raises:
-        ValueError: If the SNR, the step or the smoothness is not positive.
+        ValueError: If the SNR is negative, or the step or the smoothness is not positive.
     """
     return np.asarray(guaranteed_gain(snr, step, smoothness) <= 0.0)
 

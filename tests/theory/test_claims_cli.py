@@ -89,6 +89,54 @@ def test_evidence_is_computed_from_the_logs(terminal: Terminal) -> None:
     assert "25.91 h -> 7.60 h, 3.41x; per optimizer update 0.51x" in said
 
 
+@pytest.mark.parametrize("columns", ["60", "80", "99"])
+def test_a_narrow_terminal_gets_blocks(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    _, said, _ = terminal()
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    told = " ".join(said.split())
+    for claim in ledger.load():
+        assert f"{claim.id}  {claim.verdict}" in lines
+        assert claim.statement in told
+        assert claim.condition in told
+
+
+@pytest.mark.parametrize("columns", ["100", "120", "160"])
+def test_a_table_cuts_nothing_off(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    _, said, _ = terminal()
+    assert max(map(len, said.splitlines())) <= int(columns)
+    assert "…" not in said
+    cells = [line.split("│") for line in said.splitlines() if line.startswith("│")]
+    assert "".join(cell[1].strip() for cell in cells) == "".join(c.id for c in ledger.load())
+
+
+def test_an_unknown_system_lists_all(terminal: Terminal) -> None:
+    _, _, complaint = terminal("--system", "Foo")
+    for system in dict.fromkeys(claim.system for claim in ledger.load()):
+        assert system in complaint
+
+
+def test_checking_an_untested_claim_says_so(terminal: Terminal) -> None:
+    status, said, _ = terminal("GRESO-08", "--check")
+    assert status == 0
+    assert "GRESO-08: nothing to check: untested" in said
+    assert "confirm" not in said
+
+
+@pytest.mark.parametrize("extra", [(), ("--check",)])
+def test_json_of_a_claim_told_always_has_outcomes(
+    terminal: Terminal, extra: tuple[str, ...]
+) -> None:
+    _, said, _ = terminal("GRESO-08", "SPEED-04", "--json", *extra)
+    assert [len(entry["outcomes"]) for entry in json.loads(said)] == [0, 1]
+
+
 def test_an_untested_claim_says_why(terminal: Terminal) -> None:
     _, said, _ = terminal("GRESO-08")
     assert "verdict    untested" in said

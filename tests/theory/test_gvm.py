@@ -120,6 +120,9 @@ def test_what_is_undefined_is_refused() -> None:
         gvm_weight(0.5, -1.0)
     with pytest.raises(ValueError, match=r"variance of a score is finite .* not -1"):
         log_likelihood_variance(0.5, 4, 1.0, 2.0)
+    for count in (0, 2.5, np.inf):
+        with pytest.raises(ValueError, match=f"whole number of rollouts.*not {count:g}"):
+            log_likelihood_variance(0.5, count, 1.0)
     with pytest.raises(ValueError, match="constant is positive, not 0"):
         acceptance_bound(np.array([0.5]), 10.0, 1e-3, 2.0, 0.0)
     with pytest.raises(ValueError, match="budget is positive, not 0"):

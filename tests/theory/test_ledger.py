@@ -94,10 +94,18 @@ def test_ids_are_unique_and_numbered_without_gaps() -> None:
         assert 1 <= int(number) <= last[name], claim.id
 
 
-def test_the_four_systems_have_checks_on_both_sides() -> None:
+def test_no_system_is_judged_by_one_verdict_alone() -> None:
     for system in ("SPEED", "GRESO", "MoPPS", "CurES"):
         verdicts = {claim.verdict for claim in CLAIMS if claim.system == system}
-        assert {"holds", "conditional", "untested"} <= verdicts, system
+        assert {"conditional", "untested"} <= verdicts, system
+    assert {claim.verdict for claim in CLAIMS} == set(ledger.VERDICTS)
+
+
+def test_our_own_inferences_are_marked() -> None:
+    ours = ("SPEED-58", "GRESO-34", "GRESO-35", "BASE-07", "CurES-40")
+    assert [c.id for c in CLAIMS if "(added here" in c.statement] == sorted(
+        ours, key=[c.id for c in CLAIMS].index
+    )
 
 
 @pytest.mark.parametrize("name", ["claims", "reported"])
@@ -178,6 +186,13 @@ MUTATIONS = {
         (screening, "objective_slope"),
         lambda p, _n, _m: np.ones_like(np.asarray(p, float)),
         "speed_training.trained_objective",
+    ),
+    "fresh rollouts for trained groups": (
+        (screening, "estimated_weight"),
+        lambda K, R, n, _m: (
+            screening.estimated_acceptance(K, R, n) * K * (R - K) / (R * (R - 1.0))
+        ),
+        "speed_training.norm_by_screening",
     ),
     "the deviation without its class gap": (
         (neyman, "rollout_deviation"),

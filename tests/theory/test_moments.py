@@ -433,3 +433,11 @@ def test_a_scale_changes_no_snr(rate: float, size: int, baseline: float, scale: 
 def test_a_scale_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="scale"):
         whitened_moments(0.5, 4, 0.5, 0.0)
+
+
+@pytest.mark.parametrize("baseline", [np.nan, np.inf, -np.inf])
+def test_a_baseline_is_finite(baseline: float) -> None:
+    with pytest.raises(ValueError, match=f"a baseline is finite, not {baseline:g}"):
+        fixed_baseline_moments(0.5, 8, baseline)
+    with pytest.raises(ValueError, match="a baseline is finite"):
+        whitened_moments(0.5, 8, np.array([0.5, baseline]), 1.0)

@@ -265,6 +265,9 @@ def test_what_is_undefined_is_refused() -> None:
         rloo_allocation(np.array([0.2, 0.5]), 3)
     with pytest.raises(ValueError, match=r"budget=2\.0 is not more"):
         noise_dominated_allocation(np.array([0.2, 0.5]), 2.0)
+    for budget in (np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"budget={budget}"):
+            noise_dominated_allocation(np.array([0.2, 0.5]), budget)
     with pytest.raises(ValueError, match="noise is finite and not negative, not -1"):
         deviation_peak(-1.0)
     with pytest.raises(ValueError, match="noise is finite and not negative, not -1"):

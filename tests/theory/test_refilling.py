@@ -172,3 +172,11 @@ def test_domains_are_checked() -> None:
         unfilled_probability(-1, 1, 0.5)
     with pytest.raises(ValueError, match="wanted is a whole number, at least 1, not 0"):
         adaptive_cost(0, 0.5)
+
+
+@pytest.mark.parametrize("share", [5e-324, 1e-310, 1e-17])
+def test_hardly_any_mixed_groups_cost_more_than_can_be_said_or_nearly(share: float) -> None:
+    got = adaptive_cost(256, share)
+    rounds = 1.0 / 384.0 / share if share > 1e-300 else np.inf
+    assert got.prompts == pytest.approx(384.0 * rounds * 256.0, rel=1e-6)
+    assert got.rounds > 0.9 * rounds or np.isinf(got.rounds)

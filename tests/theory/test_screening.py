@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Float
+from scipy.stats import binom
 
 from tests.statistical import assert_mean
 from tests.theory.enumeration import chances, reward_vectors
@@ -12,6 +13,7 @@ from theory.published import dapo1k_passes
 from theory.screening import (
     acceptance,
     estimated_acceptance,
+    estimated_weight,
     objective_slope,
     optimal_screening,
     rollouts_per_trained_prompt,
@@ -189,3 +191,35 @@ def test_three_or_four_rollouts_screen_cheapest(model: str, best: int) -> None:
 def test_a_group_too_small_to_screen_is_refused() -> None:
     with pytest.raises(ValueError, match="2"):
         optimal_screening(np.array([0.5]), 2)
+
+
+@given(rate=rates, n=st.integers(1, 5), m=st.integers(0, 5), spare=st.integers(0, 4))
+def test_the_estimated_weight_is_unbiased(rate: float, n: int, m: int, spare: int) -> None:
+    if n + m < 2:
+        return
+    R = n + m + spare
+    K = np.arange(R + 1)
+    mean = binom.pmf(K, R, rate) @ estimated_weight(K, R, n, m)
+    np.testing.assert_allclose(mean, screened_weight(rate, n, m), atol=1e-12)
+
+
+def test_without_continuation_the_estimated_weight_is_the_sample_variance() -> None:
+    K = np.arange(33)
+    for n in (2, 24, 32):
+        np.testing.assert_allclose(
+            estimated_weight(K, 32, n, 0), K * (32 - K) / (32 * 31), atol=1e-15
+        )
+
+
+def test_no_more_rollouts_are_drawn_than_there_are() -> None:
+    with pytest.raises(ValueError, match="33 of rollouts=32 cannot be drawn"):
+        estimated_weight(np.array([3]), 32, 4, 29)
+    with pytest.raises(ValueError, match=r"passes lie in \[0, 8\]"):
+        estimated_weight(np.array([9]), 8, 4, 2)
+    with pytest.raises(ValueError, match="at least 2, not 1"):
+        estimated_weight(np.array([3]), 8, 1, 0)
+
+
+def test_one_screening_rollout_trains_nothing() -> None:
+    assert objective_slope(RATES, 1, 23).tolist() == pytest.approx([0.0] * RATES.size)
+    assert objective_slope(0.0, 2, 22) == pytest.approx(2 / 24)

@@ -235,13 +235,28 @@ def test_domains_are_checked(function: Callable[[float, float], object]) -> None
 
 
 def test_noise_and_steps_are_checked() -> None:
-    with pytest.raises(ValueError, match="is positive, not 0"):
-        rloo_snr(0.5, 4, 0.0)
     with pytest.raises(ValueError, match="V1 is finite and not negative, not -1"):
         rloo_snr(0.5, 4, 1.0, -1.0)
     with pytest.raises(ValueError, match="noise is positive, not 0"):
         noise_dominated_snr(0.5, 4, 0.0)
-    with pytest.raises(ValueError, match="snr is positive, not 0"):
-        optimal_step(0.0)
+    for ratio in (-1.0, np.nan):
+        with pytest.raises(ValueError, match=f"snr is not negative, not {ratio:g}"):
+            optimal_step(ratio)
     with pytest.raises(ValueError, match="step is positive, not -1"):
         guaranteed_gain(1.0, -1.0)
+
+
+def test_steps_without_signal_and_without_noise() -> None:
+    ends = np.array([0.0, -0.0, np.inf])
+    assert optimal_step(ends, 2.0).tolist() == [0.0, 0.0, 0.5]
+    assert guaranteed_gain(ends).tolist() == [-np.inf, -np.inf, 0.5]
+    assert guaranteed_gain(5e-324) == -np.inf
+    assert optimal_step(1e308) == 1.0
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_no_gap_is_no_signal_in_both_forms(noise: float) -> None:
+    rates = np.array([0.0, 0.3, 0.5, 1.0])
+    for size in (2, 3, 8):
+        assert rloo_snr(rates, size, 0.0, noise, noise).tolist() == [0.0] * 4
+        assert rloo_moments(rates, size).snr(0.0, noise, noise).tolist() == [0.0] * 4

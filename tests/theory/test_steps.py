@@ -154,7 +154,13 @@ def test_noise_and_overhead_are_checked() -> None:
         gain_per_cost(0.5, 4, -1.0)
     with pytest.raises(ValueError, match="overhead is finite and not negative, not -1"):
         optimal_rollouts(0.5, 1.0, -1.0)
-    with pytest.raises(ValueError, match="snr is positive, not 0"):
-        optimal_gain(0.0)
+    with pytest.raises(ValueError, match="snr is not negative, not -1"):
+        optimal_gain(-1.0)
     with pytest.raises(ValueError, match="at least 2, not 1"):
         fact_one_variance(1)
+
+
+def test_gains_without_signal_and_without_noise() -> None:
+    ends = np.array([0.0, np.inf])
+    assert optimal_gain(ends, 2.0).tolist() == [0.0, 0.25]
+    assert is_vacuous(ends).tolist() == [True, False]

@@ -49,31 +49,35 @@ def unbiased() -> Finding:
 
 
 def dropping_keeps_direction() -> Finding:
-    """BASE-03: mean contrast given a mixed group, times the mixed share; and the cost."""
-    rates = np.array([0.05, 0.2, 0.5, 0.9])
-    ratios = []
+    """BASE-03: gradients with and without zero-variance groups, over all outcomes.
+
+    Two prompts of unequal difficulty, four answers each, groups of three: mean gradient of a
+    group of either, with all groups and with the mixed ones.
+    """
+    rng = np.random.default_rng(0)
+    prompts = [(rng.dirichlet(np.ones(4)), np.array(r)) for r in ((1, 0, 0, 1), (0, 0, 1, 0))]
+    cosines, lost = [], []
     for name in ("rloo", "grpo", "drgrpo"):
-        full = moments.moments(name, rates, 8).mean
-        kept = np.zeros(4)
-        for passes in range(1, 8):
-            rewards = (np.arange(8) < passes).astype(float)
-            signs = advantages.advantages(name, rewards, np.zeros(8, int), eps=0.0)
-            chance = rates**passes * (1.0 - rates) ** (8 - passes) * _choose(8, passes)
-            kept += chance * (signs @ rewards) / 8.0
-        given = kept / groups.mixed_probability(rates, 8)
-        ratios.append(given * groups.mixed_probability(rates, 8) / full)
-    cost = groups.rollouts_per_mixed_group(rates, 8)
-    agree(cost, 8.0 / (1.0 - rates**8 - (1.0 - rates) ** 8))
+        means, share = np.zeros((2, 4)), 0.0
+        for (policy, reward), group in product(prompts, product(range(4), repeat=3)):
+            drawn = list(group)
+            signs = advantages.advantages(name, reward[drawn] * 1.0, np.zeros(3, int), eps=0.0)
+            estimate = signs @ (np.eye(4) - policy)[drawn] / 3.0
+            mixed = 0 < reward[drawn].sum() < 3
+            chance = float(policy[drawn].prod())
+            means += chance * estimate * np.array([[1.0], [float(mixed)]])
+            share += chance * mixed
+            lost += [] if mixed else [float(np.abs(estimate).max())]
+        cosines.append(float(means[0] @ means[1] / np.linalg.norm(means, axis=1).prod()))
+        rates = np.array([float(policy @ reward) for policy, reward in prompts])
+        agree(share, float(groups.mixed_probability(rates, 3).sum()))
+    cost = groups.rollouts_per_mixed_group(np.array([0.05, 0.5]), 8)
+    agree(cost, [8.0 / (1.0 - x**8 - (1.0 - x) ** 8) for x in (0.05, 0.5)])
     return everywhere(
-        np.isclose(ratios, 1.0),
+        np.concatenate([np.isclose(cosines, 1.0), np.array(lost) < 1e-12]),
         f"dropped groups contribute exactly 0; N=8 costs {cost[0]:.1f} rollouts per mixed "
-        "group "
-        f"at p=.05, {cost[2]:.2f} at .5",
+        f"group at p=.05, {cost[1]:.2f} at .5",
     )
-
-
-def _choose(trials: int, count: int) -> float:
-    return float(np.prod(np.arange(trials - count + 1, trials + 1) / np.arange(1, count + 1)))
 
 
 def truncated_likelihood() -> Finding:

@@ -1,8 +1,11 @@
 """CurES (arXiv 2510.01037): the variance of a batch gradient, and Neyman's rule."""
 
 import numpy as np
+from jaxtyping import Float
+from scipy.special import betaincinv
+from scipy.stats import binom
 
-from theory import closed_forms, groups, limits, neyman
+from theory import closed_forms, groups, limits, moments, neyman
 from theory.finding import Finding, agree, everywhere, under_condition
 from theory.published import FITTED
 
@@ -47,6 +50,15 @@ def _cost_of_neyman(noise: float) -> float:
     return variances[0] / variances[1]
 
 
+def _cost_of_equal_numbers(rates: Float[np.ndarray, "M"], noise: float) -> float:
+    """RLOO variance with 8 rollouts of each prompt over that of the best whole numbers."""
+    best = neyman.rloo_allocation(rates, 8 * rates.size, 1.0, noise, noise)
+    even = np.full(rates.size, 8)
+    agree(float(best.sum()), float(even.sum()))
+    variances = [neyman.batch_variance(rates, n, 1.0, noise, noise) for n in (even, best)]
+    return variances[0] / variances[1]
+
+
 def neyman_is_optimal() -> Finding:
     """CurES-05: optimal for Eq. 19; for RLOO's variance, against the integer optimum."""
     rng = np.random.default_rng(0)
@@ -58,17 +70,7 @@ def neyman_is_optimal() -> Finding:
         for rho in rng.dirichlet(np.ones(40), 200)
     ]
     costs = {noise: _cost_of_neyman(noise) for noise in (0.0, 1.0, 100.0)}
-    uniform = {
-        noise: neyman.batch_variance(PROMPTS, np.full(40, 8), 1.0, noise, noise)
-        / neyman.batch_variance(
-            PROMPTS,
-            neyman.rloo_allocation(PROMPTS, BUDGET, 1.0, noise, noise),
-            1.0,
-            noise,
-            noise,
-        )
-        for noise in costs
-    }
+    uniform = {noise: _cost_of_equal_numbers(PROMPTS, noise) for noise in costs}
     return under_condition(
         [chosen <= min(others), costs[1.0] < 1.01, costs[100.0] < 1.01],
         costs[0.0] < 1.01,
@@ -113,35 +115,60 @@ def bell_shape() -> Finding:
 
 def saving_by_allocation() -> Finding:
     """CurES-40: what the best allocation saves, on even pass rates and on published ones."""
-    even = np.full(PROMPTS.size, BUDGET // PROMPTS.size)
-    exact: list[float] = []
-    for noise in (0.0, 1.0, 100.0):
-        best = neyman.rloo_allocation(PROMPTS, BUDGET, 1.0, noise, noise)
-        both = [neyman.batch_variance(PROMPTS, n, 1.0, noise, noise) for n in (even, best)]
-        exact.append(both[0] / both[1])
+    quantiles = [betaincinv(*FITTED[model], PROMPTS) for model in ("1.5B", "7B")]
+    exact = [
+        [_cost_of_equal_numbers(rates, noise) for noise in (0.0, 1.0, 100.0)]
+        for rates in (PROMPTS, *quantiles)
+    ]
     fitted = [FITTED[model] for model in ("1.5B", "7B")]
     ideal = [limits.allocation_limit(limits.Beta(*fit)) for fit in fitted]
     roots = [float(groups.expected_deviation(*fit)) for fit in fitted]
     spreads = [float(groups.expected_variance(*fit)) for fit in fitted]
     agree(ideal, [v / root**2 for v, root in zip(spreads, roots, strict=True)])
-    most = max(*exact, *ideal)
+    said = ["/".join(f"{ratio:.2f}" for ratio in ratios) for ratios in exact]
     return everywhere(
-        most >= 4.0,
-        f"equal numbers have {exact[0]:.3f}, {exact[1]:.3f}, {exact[2]:.3f} times the least "
-        f"variance (V/|D|^2 = 0, 1, 100; p even); {ideal[0]:.2f} and {ideal[1]:.2f} for "
-        "DAPO-17k pass rates (1.5B, 7B), if fractions of a rollout were allowed",
+        max(*exact[0], *exact[1], *exact[2], *ideal) >= 4.0,
+        f"equal numbers have {said[0]} times the least variance for evenly spread p and "
+        f"V/|D|^2 = 0/1/100, {said[1]} (1.5B) and {said[2]} (7B) for DAPO-17k fits; "
+        f"{ideal[0]:.2f} and {ideal[1]:.2f} there, if fractions of a rollout were allowed",
     )
 
 
+def _norm_after_filtering(
+    p: float, size: int, batch: float, noise: float
+) -> tuple[float, float]:
+    """Norm (root mean square) of GRPO's batch gradient less its zero-variance groups.
+
+    As a multiple of that with them, the number of groups averaged over being the same; and the
+    mixed share. Every group not mixed has the gradient 0, so dropping divides both moments of
+    one group's gradient by the mixed share.
+    """
+    each = moments.moments("grpo", p, size)
+    mean, square = float(each.mean), float(each.variance(1.0, noise, noise) + each.mean**2)
+    K = np.arange(1.0, size)
+    chance = binom.pmf(K, size, p)
+    contrast = np.sqrt((size - 1.0) / size * K * (size - K)) / size
+    mixed = float(chance.sum())
+    given = float(chance @ contrast) / mixed
+    squares = contrast**2 * (1.0 + noise * (1.0 / K + 1.0 / (size - K)))
+    spread = float(chance @ squares) / mixed
+    agree([given * mixed, spread * mixed], [mean, square])
+    after, before = (a**2 + (b - a**2) / batch for a, b in ((given, spread), (mean, square)))
+    return float(np.sqrt(after / before)), mixed
+
+
 def norm_after_filtering() -> Finding:
-    """CurES-21: mean gradient norm per prompt kept, when only zero-variance groups go."""
-    lost = groups.zero_variance_probability(np.array([0.5, 0.2, 0.05]), 4)
-    norms = 1.0 / (1.0 - lost)
-    agree(lost, [p**4 + (1.0 - p) ** 4 for p in (0.5, 0.2, 0.05)])
+    """CurES-21: norm of the batch gradient, when only zero-variance groups go."""
+    cases = [(p, batch) for p in (0.5, 0.2, 0.05) for batch in (1.0, 1024.0)]
+    ratios = np.array([_norm_after_filtering(p, 4, batch, 10.0) for p, batch in cases])
+    norms, mixed = ratios.T
+    inside = (norms >= mixed**-0.5 - 1e-9) & (norms <= 1.0 / mixed + 1e-9)
+    agree(float(inside.all()), 1.0)
+    large = _norm_after_filtering(0.5, 64, 1024.0, 10.0)[0]
     return under_condition(
-        np.isclose(1.0 / (1.0 - groups.zero_variance_probability(0.5, 64)), 1.0),
+        np.isclose(large, 1.0),
         np.isclose(norms, 1.0),
-        f"the same prompts, N=4, less their zero-variance groups: {norms[0]:.2f} times "
-        "the norm "
-        f"at p=.5, {norms[1]:.2f} at .2, {norms[2]:.2f} at .05",
+        "the same prompts, N=4, V=10|D|^2, less their zero-variance groups: batches of "
+        f"1/1,024 prompts {norms[0]:.2f}/{norms[1]:.2f} times the norm at p=.5, "
+        f"{norms[2]:.2f}/{norms[3]:.2f} at .2, {norms[4]:.2f}/{norms[5]:.2f} at .05",
     )

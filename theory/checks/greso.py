@@ -63,8 +63,8 @@ def targets_are_tracked() -> Finding:
     easy = skipping.explore_path(start, np.full(400, goal / 3.0 + 0.01), goal / 3.0)[-1]
     agree(hard[:60], np.minimum(start + 0.01 * np.arange(60), 0.95))
     ends = np.array([easy, hard[-1]])
-    return under_condition(
-        np.abs(seen[200:] - 0.2) <= reach,
+    agree(float((np.abs(seen[200:] - 0.2) <= reach).all()), 1.0)
+    return everywhere(
         (ends > 0.05 + 1e-9) & (ends < 0.95 - 1e-9),
         f"a responsive share stays within {np.abs(seen[200:] - 0.2).max():.4f} of its "
         "target; the "

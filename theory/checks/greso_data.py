@@ -144,6 +144,6 @@ def implied_persistence() -> Finding:
         np.abs(off[~first]) < 0.03,
         "z = 1/2/4/8: all-fail streaks go on with "
         + "/".join(f"{stays[z - 1]:.2f}" for z in (1, 2, 4, 8))
-        + ", the rule takes "
+        + ", the rule skips with "
         + "/".join(f"{implied[z - 1]:.2f}" for z in (1, 2, 4, 8)),
     )

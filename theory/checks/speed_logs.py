@@ -92,7 +92,7 @@ def hours_to_target(case: str) -> Finding:
 
 
 def speedup_range() -> Finding:
-    """SPEED-13: 2 to 6 times, as means of the seven settings and otherwise."""
+    """SPEED-13: 2 to 6 times, as means of the seven settings and for single targets."""
     crossings = _crossings()
     ratios = _speedup(crossings)
     groups = [(r["model"], r["data"], r["algo"]) for r in table("speed_table1")]
@@ -104,12 +104,13 @@ def speedup_range() -> Finding:
     )
     per_update = crossings[:, 0, 0] / crossings[:, 1, 0] / _updates()
     known = per_update[np.isfinite(per_update)]
+    single = ratios[np.isfinite(ratios)]
     return under_condition(
         (means >= 2.0) & (means <= 6.0),
-        known >= 1.0,
+        (single >= 2.0) & (single <= 6.0),
         f"means of the settings {means.min():.1f} to {means.max():.1f} in hours; single "
-        "targets "
-        f"{np.nanmin(ratios):.1f} to {np.nanmax(ratios):.1f}; per optimizer update "
+        f"targets {single.min():.1f} to {single.max():.1f}, {(single < 2.0).sum()} of "
+        f"{single.size} below 2 and {(single > 6.0).sum()} above 6; per optimizer update "
         f"{known.min():.2f} to {known.max():.2f}",
     )
 
@@ -122,7 +123,11 @@ def average_speedup() -> Finding:
         "targets 1 point higher": _speedup(_crossings(0.01)),
         "2 points higher": _speedup(_crossings(0.02)),
     }
-    said = ", ".join(f"{np.nanmean(r):.2f} with {name}" for name, r in other.items())
+    said = ", ".join(
+        f"{np.nanmean(r):.2f} with {name} ({np.isfinite(r).sum()} ratios, "
+        f"{np.nanmean(first[np.isfinite(r)]):.2f} raw)"
+        for name, r in other.items()
+    )
     claimed = reported("speed.average_speedup")
     return under_condition(
         round(float(np.nanmean(first)), 1) == claimed,

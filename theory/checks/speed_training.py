@@ -4,6 +4,8 @@ from itertools import product
 from math import comb
 
 import numpy as np
+from jaxtyping import Int
+from scipy.special import comb as binomial
 
 from theory import groups, limits, screened_signal, screening
 from theory.finding import Finding, agree, everywhere, under_condition
@@ -49,31 +51,49 @@ def trained_objective() -> Finding:
 
 
 def constants_matter() -> Finding:
-    """SPEED-15: slope of the objective and cost, for three values of the screening rollouts."""
-    pool = dapo1k_passes("1.5B") / 32.0
-    slopes = [float(screening.objective_slope(0.02, n, m)) for n, m in SPLITS]
+    """SPEED-15: cost and slope of the objective by rollouts of the screening, within 5 %."""
+    slopes = np.array([screening.objective_slope(0.02, n, m) for n, m in SPLITS])
     agree(slopes, [_enumerated_slope(0.02, n, m) for n, m in SPLITS])
-    costs = [screening.rollouts_per_trained_prompt(pool, n, 24 - n) for n in (3, 4, 8, 12)]
-    return everywhere(
-        np.isclose(slopes, slopes[0]) & np.isclose(costs[0], costs[1:]),
-        f"N_init 4/6/8 set F'(.02) to {slopes[0]:.3f}/{slopes[1]:.3f}/{slopes[2]:.3f}; "
-        f"rollouts per trained prompt {costs[0]:.1f} to {costs[-1]:.1f} for N_init 3 to 12",
+    counts = dapo1k_passes("1.5B")
+    accepted = {
+        n: float(screening.estimated_acceptance(counts, 32, n).mean()) for n in (3, 4, 6, 8, 16)
+    }
+    agree(accepted[4], 1.0 - _moment(counts, 4, 0) - _moment(counts, 0, 4))
+    costs = np.array([n / share + 24.0 - n for n, share in accepted.items()])
+    return under_condition(
+        costs[:-1] <= 1.05 * costs.min(),
+        slopes <= 1.05 * slopes.min(),
+        f"rollouts per trained prompt {costs[0]:.1f}/{costs[1]:.1f}/{costs[2]:.1f}/"
+        f"{costs[3]:.1f}/{costs[4]:.1f} for N_init 3/4/6/8/16; F'(.02) {slopes[0]:.3f}/"
+        f"{slopes[1]:.3f}/{slopes[2]:.3f} for 4/6/8",
     )
+
+
+def _moment(counts: Int[np.ndarray, "M"], i: int, j: int) -> float:
+    """Unbiased estimate of E p^i q^j: i passes, then j failures, drawn of 32 rollouts."""
+    orders = binomial(32, i + j) * binomial(i + j, i)
+    return float(np.mean(binomial(counts, i) * binomial(32 - counts, j) / orders))
 
 
 def _noise_ratio(model: str, n: int, *, mini_batches: bool) -> float:
     """Gradient norm of SPEED over RLOO's where there is no signal, only noise.
 
-    Its square is the noise per rollout, proportional to v of the prompts trained on, over the
-    rollouts of an optimizer update.
+    Its square is the noise per rollout over the rollouts of an optimizer update. The noise of
+    a group of N is proportional to K(N-K)/(N(N-1)), whose mean is E[v] for RLOO and, given that
+    the first n were mixed, E[W]/E[a] for SPEED. The means are estimated without bias from
+    passes among 32 rollouts, as means over draws without replacement.
     """
-    pool = _population(model)
-    accepted = screened_signal.kept_variance(pool, n) / limits.mixed_share(pool, n)
-    rates = pool.pass_rates
-    share = screening.acceptance(rates, n)
-    agree(accepted, (share * rates * (1.0 - rates)).sum() / share.sum())
-    fewer = reported("speed.group") / n if mini_batches else 1.0
-    return float(np.sqrt(fewer * accepted / limits.mean_variance(pool)))
+    counts, N = dapo1k_passes(model), int(reported("speed.group"))
+    m = N - n
+    weight = float(screening.estimated_weight(counts, 32, n, m).mean())
+    few = _moment(counts, 1, n) + _moment(counts, n, 1)
+    both = _moment(counts, 1, n + 1) + _moment(counts, n + 1, 1)
+    v = _moment(counts, 1, 1)
+    agree(weight, v - (n * m * few + m * (m - 1) * both) / (N * (N - 1)))
+    accepted = float(screening.estimated_acceptance(counts, 32, n).mean())
+    agree(accepted, 1.0 - _moment(counts, n, 0) - _moment(counts, 0, n))
+    fewer = N / n if mini_batches else 1.0
+    return float(np.sqrt(fewer * weight / accepted / v))
 
 
 def norm_without_signal() -> Finding:
@@ -88,7 +108,7 @@ def norm_without_signal() -> Finding:
 
 
 def norm_by_screening() -> Finding:
-    """SPEED-53: the ablation's ratios, predicted by noise with and without mini-batches."""
+    """SPEED-53: the ablation's ratios, by noise alone to 6 %; with equal mini-batches too."""
     sizes = (4, 6, 8)
     seen = np.array([reported(f"speed.norm_ratio_{n}") for n in sizes])
     both, selection = (
@@ -98,13 +118,15 @@ def norm_by_screening() -> Finding:
     return under_condition(
         np.abs(both / seen - 1.0) < 0.06,
         np.abs(selection / seen - 1.0) < 0.06,
-        "noise alone predicts {:.2f}/{:.2f}/{:.2f}; with equal mini-batches "
-        "{:.2f}/{:.2f}/{:.2f}".format(*both, *selection),
+        "noise alone predicts {:.2f}/{:.2f}/{:.2f}, {:.1f}/{:.1f}/{:.1f} % too much (6 % "
+        "allowed for); with equal mini-batches {:.2f}/{:.2f}/{:.2f}".format(
+            *both, *(100.0 * (both / seen - 1.0)), *selection
+        ),
     )
 
 
 def signal_of_selection() -> Finding:
-    """SPEED-58: signal p(1-p) per rollout against the reported speedup, and the limit on it."""
+    """SPEED-58: signal v per rollout against the reported speedup, and the limit on it."""
     rates = _population("7B").pass_rates
     weights = np.array([_enumerated_slope(p, 4, 20) if 0 < p < 1 else 0.0 for p in rates])
     cost, v = 4 + 20 * screening.acceptance(rates, 4).mean(), rates * (1.0 - rates)
@@ -114,11 +136,13 @@ def signal_of_selection() -> Finding:
     gains = [screened_signal.screened_signal(pool, 4, 20).realized for pool in pools]
     most = [limits.selection_limit(pool) for pool in pools]
     agree(most, [0.25 / float(groups.expected_variance(*FITTED[m])) for m in ("1.5B", "7B")])
+    squares = [1.0 / (16.0 * pool.moment(2.0, 2.0)) for pool in pools]
     claimed = reported("speed.average_speedup")
     return everywhere(
         np.array(gains) >= claimed,
         f"signal per rollout {gains[0]:.2f} (1.5B), {gains[1]:.2f} (7B) of uniform; no rule "
-        f"can exceed {most[0]:.2f}, {most[1]:.2f}; reported {claimed}",
+        f"can exceed {most[0]:.2f}, {most[1]:.2f} ({squares[0]:.2f}, {squares[1]:.2f} if a "
+        f"rollout is worth v^2); reported {claimed}",
     )
 
 
