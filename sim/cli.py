@@ -23,8 +23,9 @@ from selection.checks import counts
 from selection.driver import StarvedError
 from sim import compare, outputs
 from sim.bench import table as bench_table
-from sim.catalogue import WORLDS, Sizes, strategy
+from sim.catalogue import WORLDS
 from sim.settings import SettingError, parse
+from sim.strategies import Sizes, strategy
 
 DEFAULT_STRATEGIES = (
     "uniform",

@@ -23,10 +23,11 @@ import sim
 from report.record import Record, load
 from selection.checks import counts
 from selection.driver import StarvedError
-from sim.catalogue import Place, Runnable, Sizes, place, plan, strategy
+from sim.catalogue import Place, place, plan
 from sim.costs import PRESETS, Costs
 from sim.run import simulate
 from sim.settings import SettingError, nearest
+from sim.strategies import Runnable, Sizes, strategy
 from sim.world import World
 from theory import advantages
 

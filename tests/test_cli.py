@@ -16,8 +16,9 @@ import pytest
 import passband
 from report.record import Record
 from sim import compare
-from sim.catalogue import STRATEGIES, WORLDS
+from sim.catalogue import WORLDS
 from sim.compare import Comparison, slug
+from sim.strategies import STRATEGIES
 
 ROOT = Path(__file__).parents[1]
 EASY = "static-1.5b:population=beta(2, 3)"
