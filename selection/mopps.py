@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from selection.acceptance import check_band
 from selection.beliefs import Beliefs
 from selection.checks import counts, positive, within
 from selection.epochs import Epochs
@@ -76,12 +77,11 @@ class Mopps:
     def __post_init__(self) -> None:
         counts(rollouts=self.rollouts, ratio=self.ratio)
         counts(0, warm_rollouts=self.warm_rollouts)
-        within(0.0, 1.0, target=self.target, memory=self.memory, low=self.low, high=self.high)
+        within(0.0, 1.0, target=self.target, memory=self.memory)
+        check_band(self.low, self.high)
         positive(alpha_0=self.prior[0], beta_0=self.prior[1], warm_weight=self.warm_weight)
         if self.single is not None:
             positive(single=self.single)
-        if self.low > self.high:
-            raise ValueError(f"low={self.low} must not exceed high={self.high}")
         if self.rule not in ("nearest", "threshold", "uniform"):
             raise ValueError(f"rule={self.rule!r} must be 'nearest', 'threshold' or 'uniform'")
 

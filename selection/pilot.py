@@ -7,7 +7,7 @@ steps draw from that subset and allocate their rollouts by what the pilot showed
 References: CurES, arXiv 2510.01037, Algorithm 1; GVM-RAFT, arXiv 2505.02391.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,6 +15,8 @@ from jaxtyping import Float, Int
 from selection.checks import counts
 from selection.epochs import Epochs
 from selection.protocol import Norms, Order, Outcome
+
+NORMS = tuple(field.name for field in fields(Norms))
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,7 @@ class Iteration:
         """Score norms that the pilot of the members at these positions saw, if it told any."""
         if np.isnan(self.norms).any():
             return None
-        passing, failing, passing_square, failing_square, contrast = self.norms[:, among]
-        return Norms(
-            passing=passing,
-            failing=failing,
-            passing_square=passing_square,
-            failing_square=failing_square,
-            contrast=contrast,
-        )
+        return Norms(**dict(zip(NORMS, self.norms[:, among], strict=True)))
 
     def positions(self, prompts: Int[np.ndarray, "k"]) -> Int[np.ndarray, "k"]:
         """Position of each of these prompts, all of them members, among the members."""
@@ -95,15 +90,7 @@ class Pilot:
         """
         told, norms = outcome.norms, np.full(iteration.norms.shape, np.nan)
         if told is not None:
-            norms = np.stack(
-                (
-                    told.passing,
-                    told.failing,
-                    told.passing_square,
-                    told.failing_square,
-                    told.contrast,
-                )
-            )
+            norms = np.stack([getattr(told, name) for name in NORMS])
             if not ((norms >= 0.0) & (norms < np.inf)).all():
                 raise ValueError("norms must be finite and not negative; no rollouts count 0")
         return replace(iteration, orders=0, passes=outcome.passes, norms=norms)

@@ -7,6 +7,7 @@ training step are used: the same for all strategies, or those of each release (s
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -145,8 +146,9 @@ class Place:
     steps: int
 
 
+@lru_cache(maxsize=64)
 def place(text: str, sizes: Sizes) -> Place:
-    """The world that a setting names, at these sizes.
+    """The world that a setting names, at these sizes; remembered, for prompts are drawn.
 
     Besides its own knobs and its learner's, a setting may change `accounting`, `target` and
     `pace` of the entry.

@@ -9,7 +9,7 @@ import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -150,7 +150,7 @@ def run_cell(cell: Cell, out: Path) -> Record:
     Raises:
         SettingError: The strategy cannot fill its first training batch.
     """
-    where, who = _place(cell.world, cell.sizes), strategy(cell.strategy, cell.sizes)
+    where, who = place(cell.world, cell.sizes), strategy(cell.strategy, cell.sizes)
     planned = replace(
         plan(where, who, cell.sizes), costs=Costs.preset(cell.costs), enough=where.enough
     )
@@ -181,7 +181,7 @@ def finished(cell: Cell, out: Path) -> Record | None:
     if not file.exists():
         return None
     record = load(file)
-    where, who = _place(cell.world, cell.sizes), strategy(cell.strategy, cell.sizes)
+    where, who = place(cell.world, cell.sizes), strategy(cell.strategy, cell.sizes)
     return record if record.setting == _setting(cell, where, who) else None
 
 
@@ -240,9 +240,3 @@ def _digest(world: World) -> str:
     if not name.lower().endswith(".json"):
         return ""
     return sha256(Path(name).expanduser().read_bytes()).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _place(world: str, sizes: Sizes) -> Place:
-    """`place`, remembered: finding the target of a world means drawing its prompts."""
-    return place(world, sizes)

@@ -19,6 +19,7 @@ from sim import compare
 from sim.catalogue import WORLDS
 from sim.compare import Comparison, slug
 from sim.strategies import STRATEGIES
+from tests.terminal import Terminal
 
 ROOT = Path(__file__).parents[1]
 EASY = "static-1.5b:population=beta(2, 3)"
@@ -30,25 +31,6 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands run in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-
-
-class Terminal:
-    """Runs commands in this process."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.patch, self.capsys = patch, capsys
-
-    def __call__(self, *args: str) -> tuple[int, str, str]:
-        """Exit status, stdout and stderr of a command."""
-        self.patch.setattr(sys, "argv", ["passband", *args])
-        status: object = 0
-        try:
-            passband.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        assert isinstance(status, int)
-        said, complaint = self.capsys.readouterr()
-        return status, said, complaint
 
 
 @pytest.fixture

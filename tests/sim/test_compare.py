@@ -171,7 +171,7 @@ def test_another_goal_is_run_again(
         assert (world, sizes) == (LEARNS, SIZES)
         return where
 
-    monkeypatch.setattr(compare, "_place", elsewhere)
+    monkeypatch.setattr(compare, "place", elsewhere)
     assert finished(cell, copy) is None
 
 

@@ -2,13 +2,12 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-import passband
+from tests.terminal import Terminal
 from theory import ledger
 
 
@@ -19,28 +18,9 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ledger.load.cache_clear()
 
 
-class Terminal:
-    """Runs `passband claims` in this process."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.patch, self.capsys = patch, capsys
-
-    def __call__(self, *args: str) -> tuple[int, str, str]:
-        """Exit status, stdout and stderr."""
-        self.patch.setattr(sys, "argv", ["passband", "claims", *args])
-        status: object = 0
-        try:
-            passband.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        assert isinstance(status, int)
-        said, complaint = self.capsys.readouterr()
-        return status, said, complaint
-
-
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    return Terminal(monkeypatch, capsys)
+    return Terminal(monkeypatch, capsys, "claims")
 
 
 def record(monkeypatch: pytest.MonkeyPatch, **changes: ledger.Verdict) -> None:
