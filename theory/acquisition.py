@@ -18,8 +18,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import betainc, betaincc
 
-from theory.domain import Numbers, checked_positive, checked_sizes
-from theory.ranges import checked_count, checked_share
+from theory.domain import Numbers, checked_count, checked_positive, checked_share, checked_sizes
 from theory.skipping import visit_distribution
 from theory.tracking import counts_after
 

@@ -19,8 +19,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import betaln
 
-from theory.domain import Numbers, checked_positive, checked_sizes
-from theory.ranges import checked_count, checked_share, checked_weights
+from theory.domain import (
+    Numbers,
+    checked_count,
+    checked_positive,
+    checked_share,
+    checked_sizes,
+    checked_weights,
+)
 
 
 class Consistency(NamedTuple):

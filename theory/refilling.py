@@ -15,8 +15,7 @@ from jaxtyping import Float, Int
 from scipy.special import bdtr
 from scipy.stats import binom
 
-from theory.domain import Numbers, checked_positive
-from theory.ranges import checked_count, checked_share
+from theory.domain import Numbers, checked_count, checked_positive, checked_share
 
 LARGEST = np.finfo(float).max
 

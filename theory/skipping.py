@@ -18,8 +18,13 @@ independently. Two consequences:
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import Numbers, checked_positive
-from theory.ranges import checked_count, checked_share, checked_weights
+from theory.domain import (
+    Numbers,
+    checked_count,
+    checked_positive,
+    checked_share,
+    checked_weights,
+)
 
 
 def skip_probability(

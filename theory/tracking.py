@@ -22,12 +22,14 @@ from jaxtyping import Float
 
 from theory.domain import (
     Numbers,
+    checked_count,
+    checked_number,
     checked_positive,
     checked_rates,
+    checked_share,
     checked_sizes,
     checked_variance,
 )
-from theory.ranges import checked_count, checked_number, checked_share
 
 Belief = tuple[Float[np.ndarray, "*#P"], Float[np.ndarray, "*#P"]]
 Weights = tuple[Float[np.ndarray, "*P"], Float[np.ndarray, "*P"], Float[np.ndarray, "*P"]]
