@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from rich.table import Table
 
+from selection.strategies import STRATEGIES, Sizes, strategy
 from sim.catalogue import Place, place, plan
 from sim.run import train
-from sim.strategies import STRATEGIES, Sizes, strategy
 
 # The coupled world learns slowly enough here for 1,000 steps to stay within its useful range.
 WORLD_NAMES = ("static-1.5b", "replay", "coupled:step=0.5")

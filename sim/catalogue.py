@@ -2,7 +2,7 @@
 
 A world says how progress is measured, which target is set, and whose optimizer updates per
 training step are used: the same for all strategies, or those of each release (see
-`sim.strategies`).
+`selection.strategies`).
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from typing import Any, Literal
 import numpy as np
 
 from selection.checks import positive, within
+from selection.settings import SettingError, change, nearest, parse
+from selection.strategies import Runnable, Sizes
 from sim.coupled import Coupled, independent
 from sim.drifting import Drifting
 from sim.learner import Learner
 from sim.replay import Replay
 from sim.run import Plan
-from sim.settings import SettingError, change, nearest, parse
 from sim.static import Static
-from sim.strategies import Runnable, Sizes
 from sim.world import World
 
 Accounting = Literal["matched", "released"]

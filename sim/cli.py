@@ -21,11 +21,11 @@ from report.summary import tidy, write_csv
 from report.tables import table
 from selection.checks import counts
 from selection.driver import StarvedError
+from selection.settings import SettingError, parse
+from selection.strategies import Sizes, strategy
 from sim import compare, outputs
 from sim.bench import table as bench_table
 from sim.catalogue import WORLDS
-from sim.settings import SettingError, parse
-from sim.strategies import Sizes, strategy
 
 DEFAULT_STRATEGIES = (
     "uniform",

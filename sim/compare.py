@@ -20,14 +20,15 @@ from joblib import Parallel, delayed
 
 import selection
 import sim
+from report import totals
 from report.record import Record, load
 from selection.checks import counts
 from selection.driver import StarvedError
+from selection.settings import SettingError, nearest
+from selection.strategies import Runnable, Sizes, strategy
 from sim.catalogue import Place, place, plan
 from sim.costs import PRESETS, Costs
 from sim.run import simulate
-from sim.settings import SettingError, nearest
-from sim.strategies import Runnable, Sizes, strategy
 from sim.world import World
 from theory import advantages
 
@@ -223,9 +224,11 @@ def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | f
 def code_digest() -> str:
     """What tells this code and its data from any other: cells of other code are run again.
 
-    Of the theory a simulation needs the advantages alone.
+    Of the other rooms a simulation needs the advantages and the totals alone.
     """
-    digest = sha256(Path(str(advantages.__file__)).read_bytes())
+    digest = sha256()
+    for module in (advantages, totals):
+        digest.update(Path(str(module.__file__)).read_bytes())
     for room in (selection, sim):
         folder = Path(str(room.__file__)).parent
         for file in sorted(folder.rglob("*")):

@@ -47,8 +47,8 @@ from scipy.special import expit
 
 from selection.checks import counts, positive, within
 from selection.driver import Segments
+from selection.groups import group_totals
 from selection.protocol import Norms
-from sim.groups import group_totals
 from sim.learner import Learner, split
 from sim.start import LEAST, check_start, start
 from sim.world import Progress

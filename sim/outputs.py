@@ -9,10 +9,10 @@ from report import atomic, page, plots
 from report.currencies import DEFINITIONS, Definition
 from report.record import Record
 from report.summary import summarize, tidy, write_csv
+from selection.strategies import STRATEGIES, Sizes, strategy
 from sim.catalogue import MARGIN, WORLDS, Place, place
 from sim.compare import BASELINE, Comparison, slug
 from sim.costs import Costs
-from sim.strategies import STRATEGIES, Sizes, strategy
 
 
 def summaries(records: Sequence[Record]) -> pd.DataFrame:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from report.totals import Totals
 from selection.driver import Buffer, Segments, StarvedError, Surplus, collect
+from selection.groups import group_totals
 from selection.protocol import Order, Outcome, Selector
 from sim.costs import Costs
-from sim.groups import group_totals
 from sim.world import Policy, World
 
 MAX_ORDERS = 1000  # orders that may be spent on one training batch
@@ -48,57 +49,33 @@ class Plan:
 
 
 @dataclass
-class Totals:
-    """Running totals of a run."""
+class Ledger:
+    """Totals of a simulated run: seconds are modelled, and true pass rates are known."""
 
-    rollouts: int = 0
-    trained_rollouts: int = 0
-    updates: int = 0
-    rounds: int = 0
-    seconds: float = 0.0
-    trained_groups: int = 0
-    mixed_groups: int = 0
+    costs: Costs
+    totals: Totals = field(default_factory=Totals)
     signal_expected: float = 0.0
-    signal_realised: float = 0.0
 
-    def generated(self, order: Order, passes: int, costs: Costs) -> None:
+    def generated(self, order: Order, passes: int) -> None:
         """Count one round of generation."""
         rollouts = int(order.rollouts.sum())
-        self.rollouts += rollouts
-        self.rounds += 1
-        self.seconds += costs.generation_seconds(rollouts, passes)
+        self.totals.generated(rollouts, self.costs.generation_seconds(rollouts, passes))
 
     def collected(self, batch: Segments, rates: Float[np.ndarray, "S"]) -> None:
         """Count the learning signal of a batch, under both metrics; `rates` are true ones."""
         _, passes, rollouts = group_totals(batch)
-        failures = rollouts - passes
-        self.trained_groups += passes.size
-        self.mixed_groups += int(((passes > 0) & (failures > 0)).sum())
+        self.totals.collected(passes, rollouts)
         self.signal_expected += float(batch.rollouts @ (rates * (1.0 - rates)))
-        self.signal_realised += float((passes * failures / np.maximum(rollouts - 1, 1)).sum())
 
-    def trained(self, batch: Segments, updates: int, costs: Costs) -> None:
+    def trained(self, batch: Segments, updates: int) -> None:
         """Count one training step."""
         rollouts, passes = int(batch.rollouts.sum()), int(batch.passes.sum())
-        self.trained_rollouts += rollouts
-        self.updates += updates
-        self.seconds += costs.training_seconds(rollouts, passes, updates)
+        seconds = self.costs.training_seconds(rollouts, passes, updates)
+        self.totals.trained(rollouts, updates, seconds)
 
     def row(self, step: int, accuracy: float) -> dict[str, float]:
         """A row of the record, as it stands after a training step."""
-        row = {
-            "step": step,
-            "rollouts": self.rollouts,
-            "trained_rollouts": self.trained_rollouts,
-            "updates": self.updates,
-            "rounds": self.rounds,
-            "seconds": self.seconds,
-            "accuracy": accuracy,
-            "mixed": self.mixed_groups / max(self.trained_groups, 1),
-            "signal_expected": self.signal_expected,
-            "signal_realised": self.signal_realised,
-        }
-        return {name: float(value) for name, value in row.items()}
+        return self.totals.row(step, accuracy) | {"signal_expected": self.signal_expected}
 
 
 def simulate(plan: Plan, seed: int) -> dict[str, Float[np.ndarray, "T"]]:
@@ -120,14 +97,18 @@ def train(
         StarvedError: The first batch cannot be filled.
     """
     selector = plan.strategy(policy)
-    state, buffer, totals = selector.init(plan.world.prompts), Buffer.empty(), Totals()
-    rows = [totals.row(0, policy.accuracy())]
+    state, buffer, ledger = (
+        selector.init(plan.world.prompts),
+        Buffer.empty(),
+        Ledger(plan.costs),
+    )
+    rows = [ledger.row(0, policy.accuracy())]
     for step in range(plan.steps):
 
         def roll(order: Order, version: int = step) -> Outcome:
             rates = policy.pass_rates(order.prompts)
             passes = outcomes.binomial(order.rollouts, rates)
-            totals.generated(order, int(passes.sum()), plan.costs)
+            ledger.generated(order, int(passes.sum()))
             norms = policy.norms(order.prompts) if plan.norms else None
             return Outcome(passes=passes, norms=norms, version=version, payload=rates)
 
@@ -146,9 +127,9 @@ def train(
             if step == 0:
                 raise
             break
-        totals.collected(batch, policy.pass_rates(batch.prompts))
-        totals.trained(batch, policy.learn(batch), plan.costs)
-        rows.append(totals.row(step + 1, policy.accuracy()))
+        ledger.collected(batch, policy.pass_rates(batch.prompts))
+        ledger.trained(batch, policy.learn(batch))
+        rows.append(ledger.row(step + 1, policy.accuracy()))
         if rows[-1][plan.world.progress] >= plan.enough:
             break
     return {name: np.array([row[name] for row in rows], float) for name in rows[0]}

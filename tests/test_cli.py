@@ -15,10 +15,10 @@ import pytest
 
 import passband
 from report.record import Record
+from selection.strategies import STRATEGIES
 from sim import compare
 from sim.catalogue import WORLDS
 from sim.compare import Comparison, slug
-from sim.strategies import STRATEGIES
 from tests.terminal import Terminal
 
 ROOT = Path(__file__).parents[1]

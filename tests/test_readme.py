@@ -12,9 +12,9 @@ import pytest
 
 import selection
 from selection import Order, Outcome, Selector, collect
+from selection.strategies import Sizes, strategy
 from sim.catalogue import WORLDS, place
 from sim.cli import DEFAULT_STRATEGIES
-from sim.strategies import Sizes, strategy
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,12 +9,12 @@ import pytest
 
 from selection.driver import Surplus
 from selection.protocol import Selector
+from selection.settings import SettingError
+from selection.strategies import STRATEGIES, Sizes, strategy
 from sim.catalogue import MARGIN, WORLDS, Place, place, plan
 from sim.cli import DEFAULT_STRATEGIES, SWEEP_WORLDS
 from sim.coupled import Coupled
 from sim.run import MAX_ORDERS, simulate
-from sim.settings import SettingError
-from sim.strategies import STRATEGIES, Sizes, strategy
 
 SMALL = Sizes(groups=4, rollouts=6, prompts=60, steps=3)
 TINY = [

@@ -19,12 +19,12 @@ from joblib import Parallel
 
 from report.record import CorruptRecord, Record, load
 from report.summary import tidy, write_csv
+from selection.settings import SettingError
+from selection.strategies import STRATEGIES, Sizes
 from sim import compare, outputs
 from sim.catalogue import WORLDS, Place, place
 from sim.compare import Cell, Comparison, finished, path, run, run_cell, slug
 from sim.costs import Costs
-from sim.settings import SettingError
-from sim.strategies import STRATEGIES, Sizes
 
 ROOT = Path(__file__).parents[2]
 SIZES = Sizes(groups=4, rollouts=6, prompts=30, steps=3)

@@ -15,7 +15,7 @@ from sim.costs import Costs
 from sim.coupled import Coupled
 from sim.learner import Learner
 from sim.populations import population
-from sim.run import MAX_ORDERS, Plan, Totals, simulate, train
+from sim.run import MAX_ORDERS, Ledger, Plan, simulate, train
 from sim.static import Exogenous, Static, Still
 from theory.groups import expected_mixed
 from theory.screening import acceptance, screened_weight
@@ -36,16 +36,16 @@ def segments(
 
 def test_the_ledger_by_hand() -> None:
     """Two rounds; a mixed group of 2 + 4 rollouts in two segments and an all-fail one of 3."""
-    totals = Totals()
-    totals.generated(ordered([0, 1], [2, 3]), 1, PRICES)
-    totals.generated(ordered([0], [4]), 2, PRICES)
+    ledger = Ledger(PRICES)
+    ledger.generated(ordered([0, 1], [2, 3]), 1)
+    ledger.generated(ordered([0], [4]), 2)
     batch = segments([0, 0, 1], [0, 0, 1], [2, 4, 3], [1, 2, 0])
-    totals.collected(batch, np.array([0.5, 0.5, 0.1]))
-    totals.trained(batch, 2, PRICES)
+    ledger.collected(batch, np.array([0.5, 0.5, 0.1]))
+    ledger.trained(batch, 2)
     seconds = PRICES.generation_seconds(5, 1) + PRICES.generation_seconds(4, 2)
     tokens = 3 * PRICES.passing_tokens + 6 * PRICES.failing_tokens
     seconds += PRICES.trained_token_seconds * tokens + 2 * 7.0 + 0.5
-    assert totals.row(4, 0.3) == {
+    assert ledger.row(4, 0.3) == {
         "step": 4,
         "rollouts": 9,
         "trained_rollouts": 9,
@@ -60,10 +60,10 @@ def test_the_ledger_by_hand() -> None:
 
 
 def test_a_group_of_one_carries_no_signal() -> None:
-    totals = Totals()
-    totals.collected(segments([0], [0], [1], [1]), np.array([0.5]))
-    assert totals.signal_realised == 0.0
-    assert totals.mixed_groups == 0
+    ledger = Ledger(PRICES)
+    ledger.collected(segments([0], [0], [1], [1]), np.array([0.5]))
+    assert ledger.totals.signal_realised == 0.0
+    assert ledger.totals.mixed_groups == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def test_a_run_by_hand() -> None:
     """Prompts 0 and 1 always pass, 2 and 3 never do; 1 and 3 are rolled out and dropped."""
     plan = scripted([ordered([0, 1], [4, 4]), ordered([2, 3], [6, 2])])
     columns = simulate(plan, seed=0)
-    assert list(columns) == list(COLUMNS)
+    assert set(columns) == set(COLUMNS)
     generation = PRICES.generation_seconds(8, 8) + PRICES.generation_seconds(8, 0)
     per_step = generation + PRICES.training_seconds(10, 4, 3)
     assert columns["step"].tolist() == [0, 1, 2]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection.checks import counts, within
+from selection.settings import SettingError, change, nearest, parse
 from sim.coupled import Coupled
-from sim.settings import SettingError, change, nearest, parse
 
 
 @dataclass(frozen=True, kw_only=True)

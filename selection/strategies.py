@@ -29,7 +29,7 @@ from selection import (
 )
 from selection.checks import counts
 from selection.driver import Surplus
-from sim.settings import SettingError, change, nearest, parse
+from selection.settings import SettingError, change, nearest, parse
 
 PassRates = Callable[[Int[np.ndarray, "K"]], Float[np.ndarray, "K"]]
 

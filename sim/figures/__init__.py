@@ -1,0 +1,1 @@
+"""Figures and tables of the papers by number, redrawn beside their published values."""
