@@ -2,8 +2,10 @@
 
 import errno
 import os
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
@@ -63,3 +65,11 @@ def naming(path: Path) -> Generator[None]:
         mend = MENDS.get(error.errno, ELSEWHERE)
         reason = error.strerror or str(error)
         raise UnwritableError(f"{path} cannot be written ({reason}): {mend}") from error
+
+
+def slug(setting: str) -> str:
+    """A setting as the name of a file, another one for every setting."""
+    plain = re.sub(r"[^A-Za-z0-9.+=,-]", "_", setting)[:80]
+    if plain == setting:
+        return plain
+    return f"{plain}-{sha256(setting.encode()).hexdigest()[:8]}"

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from report import outputs
 from report.currencies import Definition
 from report.record import Record
 from report.summary import tidy, write_csv
@@ -23,7 +24,7 @@ from selection.checks import counts
 from selection.driver import StarvedError
 from selection.settings import SettingError, parse
 from selection.strategies import Sizes, strategy
-from sim import compare, outputs
+from sim import compare, descriptions
 from sim.bench import table as bench_table
 from sim.catalogue import WORLDS
 
@@ -90,8 +91,9 @@ class Options:
         prepare(self.out)
         records = self._run(comparison)
         command = shlex.join(("passband", *sys.argv[1:]))
+        story = descriptions.story(comparison, command)
         summary = outputs.write(
-            comparison, records, self.out, command=command, definition=self.definition
+            records, self.out, story, baseline=compare.BASELINE, definition=self.definition
         )
         console = Console(highlight=False)
         for world in worlds:
@@ -198,7 +200,7 @@ class Strategies:
 
     def run(self) -> None:
         """Print them."""
-        listing("strategy", outputs.strategies_text())
+        listing("strategy", descriptions.strategies_text())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +209,7 @@ class Worlds:
 
     def run(self) -> None:
         """Print them."""
-        listing("world", outputs.worlds_text())
+        listing("world", descriptions.worlds_text())
 
 
 @dataclass(frozen=True, kw_only=True)

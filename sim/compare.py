@@ -5,7 +5,6 @@ ends, so that an interrupted comparison goes on where it stopped, and cells are 
 that results do not depend on how many run at a time.
 """
 
-import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from joblib import Parallel, delayed
 
 import selection
 import sim
-from report import totals
+from report import atomic, totals
 from report.record import Record, load
 from selection.checks import counts
 from selection.driver import StarvedError
@@ -188,15 +187,13 @@ def finished(cell: Cell, out: Path) -> Record | None:
 
 def path(cell: Cell, out: Path) -> Path:
     """Where a cell's record lies."""
-    return out / "cells" / slug(cell.world) / slug(cell.strategy) / f"{cell.seed}.json"
-
-
-def slug(setting: str) -> str:
-    """A setting as a file name, another one for every setting."""
-    plain = re.sub(r"[^A-Za-z0-9.+=,-]", "_", setting)[:80]
-    if plain == setting:
-        return plain
-    return f"{plain}-{sha256(setting.encode()).hexdigest()[:8]}"
+    return (
+        out
+        / "cells"
+        / atomic.slug(cell.world)
+        / atomic.slug(cell.strategy)
+        / f"{cell.seed}.json"
+    )
 
 
 def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | float | bool]:

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 import passband
+from report.atomic import slug
 from report.record import Record
 from selection.strategies import STRATEGIES
 from sim import compare
 from sim.catalogue import WORLDS
-from sim.compare import Comparison, slug
+from sim.compare import Comparison
 from tests.terminal import Terminal
 
 ROOT = Path(__file__).parents[1]
@@ -193,7 +194,7 @@ def test_errors_on_the_way_end_in_one_line(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("sim.outputs.strategies_text", fail)
+    monkeypatch.setattr("sim.descriptions.strategies_text", fail)
     status, said, complaint = terminal("strategies")
     assert (status, said, complaint.count("\n")) == (2, "", 1)
     assert complaint.startswith(f"passband: {message}")
@@ -205,7 +206,7 @@ def test_a_fault_of_ours_is_not_hidden(
     def fail() -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr("sim.outputs.strategies_text", fail)
+    monkeypatch.setattr("sim.descriptions.strategies_text", fail)
     with pytest.raises(KeyError):
         terminal("strategies")
 

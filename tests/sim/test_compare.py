@@ -17,13 +17,15 @@ from typing import Any
 import pytest
 from joblib import Parallel
 
+from report import outputs
+from report.atomic import slug
 from report.record import CorruptRecord, Record, load
 from report.summary import tidy, write_csv
 from selection.settings import SettingError
 from selection.strategies import STRATEGIES, Sizes
-from sim import compare, outputs
+from sim import compare
 from sim.catalogue import WORLDS, Place, place
-from sim.compare import Cell, Comparison, finished, path, run, run_cell, slug
+from sim.compare import Cell, Comparison, finished, path, run, run_cell
 from sim.costs import Costs
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +41,7 @@ def results(comparison: Comparison, out: Path, jobs: int = 1) -> list[tuple[Reco
     pairs = list(run(comparison, out, jobs))
     records = [record for record, _ in pairs]
     write_csv(tidy(records), out / "comparison.csv")
-    write_csv(outputs.summaries(records), out / "summary.csv")
+    write_csv(outputs.summaries(records, compare.BASELINE), out / "summary.csv")
     return pairs
 
 

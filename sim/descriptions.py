@@ -1,76 +1,20 @@
-"""What a comparison leaves in its folder: tables, pictures and the report."""
+"""What the report of a simulated comparison says of its worlds, strategies and assumptions."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import pandas as pd
-
-from report import atomic, page, plots
-from report.currencies import DEFINITIONS, Definition
-from report.record import Record
-from report.summary import summarize, tidy, write_csv
+from report.outputs import Story
 from selection.strategies import STRATEGIES, Sizes, strategy
 from sim.catalogue import MARGIN, WORLDS, Place, place
-from sim.compare import BASELINE, Comparison, slug
+from sim.compare import Comparison
 from sim.costs import Costs
 
 
-def summaries(records: Sequence[Record]) -> pd.DataFrame:
-    """The summary under every definition of reaching a target."""
-    return pd.concat(
-        [summarize(records, baseline=BASELINE, definition=name) for name in DEFINITIONS],
-        ignore_index=True,
-    )
-
-
-def shown(summary: pd.DataFrame, definition: Definition) -> pd.DataFrame:
-    """The rows of the summary under one definition."""
-    return summary.loc[summary["definition"] == definition, :].reset_index(drop=True)
-
-
-def write(
-    comparison: Comparison,
-    records: Sequence[Record],
-    out: Path,
-    *,
-    command: str,
-    definition: Definition = "first",
-) -> pd.DataFrame:
-    """Write `comparison.csv`, `summary.csv`, `plots/*.png` and `report.html`.
-
-    Returns:
-        The summary under the definition that plots and report use.
-    """
-    everything = summaries(records)
-    summary = shown(everything, definition)
-    pictures = plots.pictures(records, summary, worlds=comparison.worlds)
-    html = page.comparison(
-        records,
-        summary,
-        pictures,
+def story(comparison: Comparison, command: str) -> Story:
+    """What the report of a comparison tells besides its numbers."""
+    return Story(
         title="Which prompts to roll out: a comparison",
         descriptions=descriptions(comparison),
         assumptions=assumptions(comparison),
         command=command,
     )
-    clear(out)
-    atomic.folder(out / "plots")
-    for name, png in pictures.items():
-        world, dash, kind = name.rpartition("-")
-        atomic.write(out / "plots" / f"{slug(world)}{dash}{kind}.png", png)
-    write_csv(tidy(records), out / "comparison.csv")
-    write_csv(everything, out / "summary.csv")
-    atomic.write(out / "report.html", html)
-    return summary
-
-
-def clear(out: Path) -> None:
-    """Remove what an earlier comparison left, but for its runs, so that nothing mixes."""
-    ours = ("comparison.csv", "summary.csv", "report.html", "plots/overview.png")
-    drawn = (file for kind in ("curves", "ratios") for file in out.glob(f"plots/*-{kind}.png"))
-    for file in (*(out / name for name in ours), *drawn):
-        with atomic.naming(file):
-            file.unlink(missing_ok=True)
 
 
 def descriptions(comparison: Comparison) -> dict[str, str]:
