@@ -21,7 +21,12 @@ COMMANDS = {  # command: (module, class of its options, what it does)
     ),
     "worlds": ("sim.cli", "Worlds", "the simulated worlds there are"),
     "claims": ("theory.cli", "Claims", "published claims, and whether each holds"),
-    "bench": ("sim.cli", "Bench", "how fast the simulator is, beside what it cannot avoid"),
+    "figures": ("sim.figures.cli", "Figures", "the papers' figures and tables, made again"),
+    "train": ("smallscale.cli", "Train", "a language model on prompts that a strategy chooses"),
+    "evaluate": ("smallscale.cli", "Evaluate", "the pass rate of a model on held-out prompts"),
+    "compare-runs": ("smallscale.cli", "CompareRuns", "trained models side by side"),
+    "bench sim": ("sim.cli", "Bench", "how fast the simulator is, beside what it cannot avoid"),
+    "bench train": ("smallscale.cli", "Bench", "how fast training is, beside TRL's trainer"),
 }
 
 
@@ -41,6 +46,8 @@ def main() -> None:
 
 def _dispatch() -> None:
     name, *args = sys.argv[1:] or ["--help"]
+    if args and f"{name} {args[0]}" in COMMANDS:  # a command of two words
+        name, args = f"{name} {args[0]}", args[1:]
     if name in ("-h", "--help"):
         print(_overview())
     elif name == "--version":

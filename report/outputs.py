@@ -1,5 +1,6 @@
 """What a comparison leaves in its folder: tables, pictures and the report."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,3 +86,21 @@ def clear(out: Path) -> None:
     for file in (*(out / name for name in ours), *drawn):
         with atomic.naming(file):
             file.unlink(missing_ok=True)
+
+
+def prepare(out: Path) -> None:
+    """Make a folder for results.
+
+    Raises:
+        ValueError: It cannot be made or written to.
+    """
+    if out.resolve() == Path.cwd():
+        raise ValueError("out is the current folder, which results would litter: name another")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"out={str(out)!r} cannot be written ({error.strerror}): name another"
+        ) from error

@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
@@ -88,7 +87,7 @@ class Options:
             costs=self.costs,
         )
         counts(jobs=self.jobs)
-        prepare(self.out)
+        outputs.prepare(self.out)
         records = self._run(comparison)
         command = shlex.join(("passband", *sys.argv[1:]))
         story = descriptions.story(comparison, command)
@@ -217,21 +216,17 @@ class Bench:
     """Measure how fast the simulator is, as a ratio to what no simulator can avoid.
 
     Attributes:
-        what: What to measure.
         steps: Training steps per strategy and world.
         groups: Groups per training batch, B.
         prompts: Prompts in the data set, M.
     """
 
-    what: tyro.conf.Positional[str] = "sim"
     steps: int = 1000
     groups: int = 64
     prompts: int = 17_000
 
     def run(self) -> None:
         """Print the measurements."""
-        if self.what != "sim":
-            raise SettingError(f"unknown benchmark {self.what!r}: there is sim")
         sizes = Sizes(groups=self.groups, prompts=self.prompts, steps=self.steps)
         try:
             Console().print(bench_table(sizes))
@@ -245,21 +240,3 @@ def listing(kind: str, rows: Iterable[tuple[str, str, str, str]]) -> None:
     for name, summary, source, knobs in rows:
         grid.add_row(f"[bold]{name}", f"{summary}\n[dim]{source}[/dim]\n{knobs}")
     Console(highlight=False).print(grid)
-
-
-def prepare(out: Path) -> None:
-    """Make a folder for results.
-
-    Raises:
-        ValueError: It cannot be made or written to.
-    """
-    if out.resolve() == Path.cwd():
-        raise ValueError("out is the current folder, which results would litter: name another")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise ValueError(
-            f"out={str(out)!r} cannot be written ({error.strerror}): name another"
-        ) from error

@@ -154,8 +154,8 @@ BAD = [
     (["sweep", "speed", "scren=2"], "did you mean 'screen'?"),
     (["sweep", "speed", "screen=2", "--worlds", "mars"], "unknown world 'mars': there are"),
     (["worlds", "coupled"], "Unrecognized options: coupled"),
-    (["bench", "sims"], "unknown benchmark 'sims': there is sim"),
-    (["bench", "--steps", "-3"], "steps=-3 must be a whole number of at least 1"),
+    (["bench", "sims"], "unknown command 'bench': did you mean 'bench sim'?"),
+    (["bench", "sim", "--steps", "-3"], "steps=-3 must be a whole number of at least 1"),
 ]
 
 
@@ -348,7 +348,9 @@ def test_a_comparison_that_is_refused_leaves_an_earlier_one_alone(terminal: Term
 
 
 def test_the_bench_names_every_strategy(terminal: Terminal) -> None:
-    status, said, _ = terminal("bench", "--steps", "1", "--groups", "2", "--prompts", "20")
+    status, said, _ = terminal(
+        "bench", "sim", "--steps", "1", "--groups", "2", "--prompts", "20"
+    )
     assert status == 0
     for name in ("bare draws", *STRATEGIES):
         assert re.search(rf"│ {re.escape(name)} +│", said), name
