@@ -1,7 +1,7 @@
 """The prompts of a run: what the model is asked, and the answers that a verifier expects."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Int
@@ -22,7 +22,7 @@ class Prompts:
 
     keys: tuple[str, ...]
     texts: tuple[str, ...]
-    tokens: tuple[Int[np.ndarray, "P"], ...]
+    tokens: tuple[Int[np.ndarray, "_"], ...]  # of any lengths
     answers: tuple[str, ...]
     families: tuple[str, ...]
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -36,3 +36,14 @@ class Prompts:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def first(self, most: int) -> "Prompts":
+        """The first of the prompts, at most so many."""
+        return replace(
+            self,
+            keys=self.keys[:most],
+            texts=self.texts[:most],
+            tokens=self.tokens[:most],
+            answers=self.answers[:most],
+            families=self.families[:most],
+        )

@@ -5,7 +5,7 @@ Axis legend: R rollouts, T tokens of the longest of them, K prompts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -24,12 +24,18 @@ class Rollouts:
     lengths: Int[np.ndarray, "R"]  # tokens of each rollout, at least 1
     finished: Bool[np.ndarray, "R"]  # ended by itself rather than at the token limit
 
+    @classmethod
+    def none(cls) -> "Rollouts":
+        """No rollouts."""
+        none = np.zeros((0, 0), int)
+        return cls(none, np.zeros((0, 0)), np.zeros(0, int), np.zeros(0, bool))
+
     @property
     def mask(self) -> Bool[np.ndarray, "R T"]:
         """Whether a position holds a token of the rollout."""
         return np.arange(self.tokens.shape[1]) < self.lengths[:, None]
 
-    def take(self, index: slice) -> "Rollouts":
+    def take(self, index: slice | Int[np.ndarray, "S"]) -> "Rollouts":
         """Some of the rollouts, no wider than they need to be."""
         lengths = self.lengths[index]
         width = int(lengths.max(initial=1))
@@ -56,6 +62,7 @@ class Rollouts:
         )
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Samples rollouts from the current policy, at temperature 1 over the whole vocabulary."""
 
@@ -70,6 +77,10 @@ class Engine(Protocol):
 
     def sync(self) -> None:
         """Take over the trainer's weights after an optimizer update."""
+        ...
+
+    def sleep(self) -> None:
+        """Give memory of its own to the trainer, until the next sync or generation."""
         ...
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ Model output is compared, never evaluated.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool
@@ -20,6 +20,7 @@ class Scores:
     faults: Counter[str] = field(default_factory=Counter[str])
 
 
+@runtime_checkable
 class Verifier(Protocol):
     """Judges rollouts; a context manager, because some hold processes."""
 
@@ -27,7 +28,7 @@ class Verifier(Protocol):
         """Whether each rollout, as decoded text, reaches the answer expected of it."""
         ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> "Verifier": ...  # noqa: PYI034 - beartype refuses Self here
 
     def __exit__(self, *_: object) -> None: ...
 
@@ -47,7 +48,7 @@ class ExactMatch:
         same = [text.rpartition(self.mark)[2].strip() == answer for text, answer in pairs]
         return Scores(np.array(same, bool))
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ExactMatch":  # noqa: PYI034
         return self
 
     def __exit__(self, *_: object) -> None:
