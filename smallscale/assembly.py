@@ -30,10 +30,10 @@ from smallscale.pass_rates import pass_rates_exact
 from smallscale.problems import Task
 from smallscale.prompts import Prompts
 from smallscale.rollouts import Engine, Rollouts
-from smallscale.sync_check import check
+from smallscale.sync_check import TOLERANCES, check
 from smallscale.tasks import TASKS, prompts, task
 from smallscale.verifier import ExactMatch, Verifier
-from smallscale.vllm_engine import VllmEngine
+from smallscale.vllm_engine import VllmEngine, imported
 from smallscale.warm_start import SIZES, sized, warm_start
 
 CACHE = Path(os.environ.get("PASSBAND_CACHE", "~/.cache/passband"))
@@ -84,7 +84,9 @@ class Parts:
         """Hand the weights to the engine and, where it keeps its own, see that they arrived."""
         self.engine.sync()
         if isinstance(self.engine, VllmEngine):
-            check(self.engine, self.model, self.prompts.tokens[:PROBE], seed=seed)
+            allowed = TOLERANCES[self.config.precision]
+            probe = self.prompts.tokens[:PROBE]
+            check(self.engine, self.model, probe, seed=seed, tolerance=allowed)
 
 
 @contextmanager
@@ -95,14 +97,14 @@ def assembled(config: Config, *, cache: Path | None = None) -> Generator[Parts]:
         ValueError: A setting is wrong or cannot be met on this machine.
         OSError: A model or a file cannot be read or written.
     """
-    device, known = place(config), built_in(config.prompts)
-    who = chosen(config, known)
+    device, known = place(config), task_of(config)
+    who, max_tokens, learner = chosen(config, known), limit(config, known), _learner(config)
+    if config.engine == "vllm":
+        imported()  # a missing package is told before a model is made or loaded
     source = base_model(config, known, cache or CACHE.expanduser(), device)
     model, tokenizer = models.load(source, device=device)
     training, held_out = _prompts(config, known, tokenizer)
-    max_tokens = limit(config, known)
     exact = _exact(model, tokenizer) if known is not None and known.exact else None
-    learner = _learner(config)
     with ExitStack() as stack:
         verifier = stack.enter_context(_verifier(known))
         engine = _engine(config, source, model, tokenizer, max_tokens)
@@ -141,25 +143,28 @@ def place(config: Config) -> str:
     return config.device
 
 
-def built_in(setting: str) -> Task | None:
-    """The built-in task of a setting, or None where it names data."""
-    return task(setting) if parse(setting)[0] in TASKS else None
-
-
-def base_model(config: Config, known: Task | None, cache: Path, device: str) -> str:
-    """Where the model is: a folder, that of a run's newest checkpoint too, or a hub id.
+def task_of(config: Config) -> Task | None:
+    """The built-in task of a run, or None where its prompts are data.
 
     Raises:
         SettingError: A built-in size is to be trained on data it cannot read.
     """
-    if config.model not in SIZES:
-        places = saved(Path(config.model) / "checkpoints")
-        return str(places[-1] / "model") if places else config.model
-    if known is None:
+    if parse(config.prompts)[0] in TASKS:
+        return task(config.prompts)
+    if config.model in SIZES:
         raise SettingError(
             f"model={config.model} is made for a built-in task and prompts={config.prompts} is"
             f" none of {', '.join(TASKS)}: name a folder or hub id as the model"
         )
+    return None
+
+
+def base_model(config: Config, known: Task | None, cache: Path, device: str) -> str:
+    """Where the model is: a folder, that of a run's newest checkpoint too, or a hub id."""
+    if config.model not in SIZES:
+        places = saved(Path(config.model) / "checkpoints")
+        return str(places[-1] / "model") if places else config.model
+    assert known is not None, "a built-in size has a built-in task"
     return str(warm_start(sized(config.model, known), cache, device=device))
 
 
@@ -251,6 +256,7 @@ def _engine(config: Config, source: str, model: Any, tokenizer: Any, max_tokens:
             max_tokens=max_tokens,
             rows=config.rows,
             compiled=config.compiled,
+            precision=config.precision,
         )
     return VllmEngine(
         source,

@@ -164,3 +164,24 @@ class CompareRuns:
         for world in told.descriptions:
             console.print(table(summary, world, width=console.width))
         print(f"\nReport: {self.out / 'report.html'}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Measure how fast a training step is, as a ratio to TRL's GRPOTrainer.
+
+    Attributes:
+        steps: Training steps per turn.
+        turns: Turns of each.
+        cache: Folder of warm-started models.
+    """
+
+    steps: int = 10
+    turns: int = 3
+    cache: Path | None = None
+
+    def run(self) -> None:
+        """Print the measurements."""
+        counts(steps=self.steps, turns=self.turns)
+        bench = import_module("smallscale.bench")
+        Console().print(bench.table(self.steps, self.turns, self.cache))

@@ -89,7 +89,7 @@ class Config:
     weight_decay: float = 0.0
     max_grad_norm: float = 0.0
     warmup_updates: int = 0
-    micro_tokens: int = 8192
+    micro_tokens: int = 4096
     precision: Precision = "float32"
     checkpointing: bool = False
     engine: EngineName = "transformers"
@@ -162,6 +162,7 @@ PRESETS: Mapping[str, Config] = MappingProxyType(
         "test": Config(
             preset="test",
             model="test",
+            prompts="strings:length=2",
             num_prompts=200,
             num_held_out=40,
             steps=10,
@@ -172,7 +173,7 @@ PRESETS: Mapping[str, Config] = MappingProxyType(
             checkpoint_every=5,
             device="cpu",
         ),
-        "tiny-cpu": Config(preset="tiny-cpu", device="cpu"),
+        "tiny-cpu": Config(preset="tiny-cpu", lr=5e-5, device="cpu"),
         "small-gpu": Config(
             preset="small-gpu",
             model="small",

@@ -5,7 +5,6 @@ probability of that answer, and the evaluation is exact. Otherwise it is estimat
 rollouts, whose seeds are the same at every evaluation of a run.
 """
 
-
 import numpy as np
 from jaxtyping import Float
 

@@ -142,7 +142,7 @@ def configured(options: Options, strategy: str, seed: int) -> Config:
     """The run of a strategy: one optimizer update per training step for each."""
     changes: dict[str, str | int] = {"strategy": strategy, "seed": seed}
     if options.dry:
-        changes |= {"model": "test", "prompts": "strings:free_tokens=2", "device": "cpu"}
+        changes |= {"model": "test", "prompts": "strings:length=2", "device": "cpu"}
         changes |= {"precision": "float32", "compiled": "false", "steps": 3, "groups": 4}
         changes |= {"rollouts": 6, "num_prompts": 100, "num_held_out": 16}
     for text in options.changes:

@@ -23,7 +23,7 @@ from types import MappingProxyType
 from rich.table import Table
 
 from selection.settings import SettingError
-from smallscale.assembly import built_in, chosen, limit
+from smallscale.assembly import task_of, chosen, limit
 from smallscale.config import Config
 from smallscale.models import SHAPES, Shape, parameters
 from smallscale.scoring import MOST_LOGITS
@@ -45,7 +45,7 @@ def plan(config: Config) -> Table:
     Raises:
         SettingError: A setting is wrong.
     """
-    known = built_in(config.prompts)
+    known = task_of(config)
     who = chosen(config, known)
     rows = Table("setting", "value", title=f"{config.preset}: what would run")
     for key, value in config.dump().items():

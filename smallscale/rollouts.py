@@ -67,7 +67,7 @@ class Engine(Protocol):
     """Samples rollouts from the current policy, at temperature 1 over the whole vocabulary."""
 
     def generate(
-        self, prompts: Sequence[Int[np.ndarray, "P"]], rollouts: Int[np.ndarray, "K"], seed: int
+        self, prompts: Sequence[Int[np.ndarray, "_"]], rollouts: Int[np.ndarray, "K"], seed: int
     ) -> Rollouts:
         """`rollouts[i]` rollouts of prompt i, prompt after prompt; equal seeds, equal rollouts.
 

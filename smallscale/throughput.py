@@ -85,7 +85,7 @@ def measure(
     model = models.fresh(sizes.shape, seed=0, device=device)
     trained = training(sizes, model, rate)
     say(f"training {trained.tokens_per_second:,.0f} tokens/s, at most {trained.bound:,.0f}")
-    model = model.to(torch.bfloat16 if device == "cuda" else torch.float32)
+    model = model.to(dtype=torch.bfloat16 if device == "cuda" else torch.float32)
     made = [
         generation(sizes, model, width, bandwidth, compiled=how)
         for how in compiled

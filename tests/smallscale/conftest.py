@@ -10,6 +10,7 @@ import torch
 
 from smallscale.assembly import Parts, assembled
 from smallscale.config import PRESETS, Config, configure
+from tests.terminal import Terminal
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +39,11 @@ def parts(cache: Path) -> Generator[Callable[..., Parts]]:
     yield make
     for context in reversed(open_now):
         context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(monkeypatch, capsys)
 
 
 def config(**changes: str | int) -> Config:

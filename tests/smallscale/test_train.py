@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import torch
 from report import atomic
 from report.record import load
 from selection import Order, Outcome
-from smallscale import checkpoints, turn
+from smallscale import checkpoints, models, tasks, turn
 from smallscale.assembly import Parts
 from smallscale.learner import DivergedError
 from smallscale.run_directory import RunDirectory
 from smallscale.stopping import Stop
 from smallscale.train import Trainer
+from smallscale.vocabulary import character_tokenizer
 from tests.smallscale.conftest import config
 
 ROOT = Path(__file__).parents[2]
@@ -168,12 +170,19 @@ def test_a_killed_run_resumes_to_the_same_end(parts: Make, cache: Path, tmp_path
 
 
 def test_selection_is_less_than_a_hundredth_of_a_step(cache: Path, tmp_path: Path) -> None:
-    """In a process without type checks; a ratio of wall-clocks, so the best step counts."""
-    sizes = ("groups=16", "rollouts=16", "steps=8", "strategy=mopps")
-    process = started(tmp_path, cache, "--set", *sizes)
+    """Of tiny-cpu, in a process without type checks; of wall-clocks the best step counts."""
+    task = tasks.task("strings")
+    tokenizer = character_tokenizer(task.characters)
+    end = tokenizer.eos_token_id
+    shape = replace(models.SHAPES["tiny"], vocabulary=len(tokenizer), end=end, pad=end)
+    models.save(models.fresh(shape, seed=0), tokenizer, tmp_path / "model")
+    sizes = ("groups=16", "rollouts=16", "steps=8", "num_prompts=2000", "strategy=mopps")
+    model = (f"model={tmp_path / 'model'}", "prompts=strings")
+    process = started(tmp_path / "run", cache, "--set", *sizes, *model)
     assert process.wait(timeout=120) == 0, process.communicate()
     process.communicate()
-    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
     shares = [
         row["timing/select"] / sum(v for k, v in row.items() if k.startswith("timing/"))
         for row in rows
@@ -279,7 +288,10 @@ def test_a_run_learns(parts: Make, tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"strategy": "cures-norms"}, "score norm"),
-        ({"strategy": "oracle", "prompts": "strings:free_tokens=2"}, "true pass rates"),
+        (
+            {"strategy": "oracle", "prompts": "strings:length=2,free_tokens=2"},
+            "true pass rates",
+        ),
         ({"model": "tiny", "prompts": "dapo17k"}, "built-in task"),
         ({"device": "cuda"}, "needs a GPU"),
     ],
