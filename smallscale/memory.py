@@ -23,7 +23,7 @@ from types import MappingProxyType
 from rich.table import Table
 
 from selection.settings import SettingError
-from smallscale.assembly import task_of, chosen, limit
+from smallscale.assembly import chosen, limit, task_of
 from smallscale.config import Config
 from smallscale.models import SHAPES, Shape, parameters
 from smallscale.scoring import MOST_LOGITS
