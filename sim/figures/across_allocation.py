@@ -122,7 +122,7 @@ def _moral(numbers: pd.DataFrame) -> str:
 FIGURES: dict[str, Entry] = {
     "across-allocation": Entry(
         paper="across",
-        title="what each rule of allocation is worth, of the most that any could be",
+        title="What each rule of allocation is worth, of the most that any could be",
         source="theory/efficiency.py; rules of arXiv 2510.01037 and arXiv 2505.02391",
         how="exact formula",
         seconds=2.0,

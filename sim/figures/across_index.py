@@ -135,7 +135,7 @@ def _moral(numbers: pd.DataFrame) -> str:
 FIGURES: dict[str, Entry] = {
     "across-index": Entry(
         paper="across",
-        title="the non-myopic index, and what following it gains",
+        title="The non-myopic index, and what following it gains",
         source="theorem of theory/fluid.py; no paper has it",
         how="exact formula",
         seconds=1.0,

@@ -120,7 +120,7 @@ def _moral(found: pd.DataFrame) -> str:
 FIGURES: dict[str, Entry] = {
     "across-limits": Entry(
         paper="across",
-        title="what choosing prompts and allocating rollouts can gain at most, by population",
+        title="What choosing prompts and allocating rollouts can gain at most, by population",
         source="theorem of theory/limits.py; pass rates published by three systems",
         how="exact formula",
         seconds=0.3,

@@ -135,7 +135,7 @@ def _moral(found: Found) -> str:
 FIGURES: dict[str, Entry] = {
     "across-signal": Entry(
         paper="across",
-        title="signal per generated rollout of every system, under both metrics",
+        title="Signal per generated rollout of every system, under both metrics",
         source="pass rates published by the authors of SPEED and of One-Shot RLVR",
         how="simulation",
         seconds=6.0,

@@ -145,7 +145,7 @@ def _allocated(panel: Axes, one: Contender, runs: Sequence[Seen]) -> pd.DataFram
 FIGURES: dict[str, Entry] = {
     "cures-4": Entry(
         paper="CurES",
-        title="allocation of rollouts against pass rate, by formula and in a run",
+        title="Allocation of rollouts against pass rate, by formula and in a run",
         source="Figures 4 and 8, arXiv 2510.01037 (points without readable values)",
         how="simulation",
         seconds=1.0,

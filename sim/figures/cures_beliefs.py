@@ -115,7 +115,7 @@ def _outer(rates: Float[np.ndarray, "K"]) -> float:
 FIGURES: dict[str, Entry] = {
     "cures-3": Entry(
         paper="CurES",
-        title="beliefs about pass rates over iterations, beside the true ones",
+        title="Beliefs about pass rates over iterations, beside the true ones",
         source="Figure 3, arXiv 2510.01037 (violins without readable values)",
         how="simulation",
         seconds=1.0,

@@ -145,7 +145,7 @@ def _lead(numbers: pd.DataFrame, accounting: str, ours: str, theirs: str) -> str
 FIGURES: dict[str, Entry] = {
     "cures-2": Entry(
         paper="CurES",
-        title="learning curves of CurES, GVM and their baseline, as stated and as run",
+        title="Learning curves of CurES, GVM and their baseline, as stated and as run",
         source="Figure 2, arXiv 2510.01037 (curves without readable values)",
         how="simulation",
         seconds=9.0,

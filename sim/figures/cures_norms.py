@@ -136,7 +136,7 @@ def _filtered(numbers: pd.DataFrame) -> str:
 FIGURES: dict[str, Entry] = {
     "cures-7": Entry(
         paper="CurES",
-        title="gradient norm while training, with the control of dropping zero-variance groups",
+        title="Gradient norm while training, with the control of dropping zero-variance groups",
         source="Figure 7, arXiv 2510.01037 (curves without readable values)",
         how="simulation",
         seconds=3.0,

@@ -189,7 +189,7 @@ def _released_values() -> list[Value]:
 FIGURES: dict[str, Entry] = {
     "cures-1": Entry(
         paper="CurES",
-        title="prompt distribution and allocation of each rule, as stated and as released",
+        title="Prompt distribution and allocation of each rule, as stated and as released",
         source="Figure 1, arXiv 2510.01037 (a sketch: no values)",
         how="exact formula",
         seconds=0.4,

@@ -194,7 +194,7 @@ def gvm(fraction: float) -> Drawn:
 FIGURES: dict[str, Entry] = {
     "cures-6": Entry(
         paper="CurES",
-        title="speed-up to the baseline's peak in steps, rollouts and optimizer updates",
+        title="Speed-up to the baseline's peak in steps, rollouts and optimizer updates",
         source="Figures 6 and 10, arXiv 2510.01037",
         how="simulation",
         seconds=12.0,

@@ -98,7 +98,7 @@ def _moral(found: Costs) -> str:
 FIGURES: dict[str, Entry] = {
     "cures-5": Entry(
         paper="CurES",
-        title="pilot rollouts by rollouts per prompt: steps and rollouts to one accuracy",
+        title="Pilot rollouts by rollouts per prompt: steps and rollouts to one accuracy",
         source="Figures 5 and 9, arXiv 2510.01037 (curves without readable values)",
         how="simulation",
         seconds=2.0,

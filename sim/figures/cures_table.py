@@ -136,7 +136,7 @@ def _moral(found: pd.DataFrame) -> str:
 FIGURES: dict[str, Entry] = {
     "cures-table1": Entry(
         paper="CurES",
-        title="accuracies of eight benchmarks: averages recomputed, and the luck in them",
+        title="Accuracies of eight benchmarks: averages recomputed, and the luck in them",
         source="Table 1, arXiv 2510.01037",
         how="published data",
         seconds=0.3,
@@ -144,7 +144,7 @@ FIGURES: dict[str, Entry] = {
     ),
     "cures-accuracies": Entry(
         paper="CurES",
-        title="the accuracies of Table 1, and MATH500 over training steps",
+        title="The accuracies of Table 1, and MATH500 over training steps",
         source="Table 1 and Figures 2, 5, 6, 9 and 10, arXiv 2510.01037",
         how=None,
         missing="needs the runs of Qwen2.5-Math-1.5B and -7B: 150 training steps each on "

@@ -43,19 +43,19 @@ MODULES = (
     speed_confound,
     greso,
     mopps,
-    cures_allocation,
-    cures_beliefs,
+    cures_rules,  # by number in the paper, from here
     cures_curves,
-    cures_gvm,
-    cures_norms,
-    cures_rules,
-    cures_speedups,
+    cures_beliefs,
+    cures_allocation,
     cures_sweep,
+    cures_speedups,
+    cures_norms,
     cures_table,
-    across_allocation,
-    across_index,
+    cures_gvm,
     across_limits,
+    across_allocation,
     across_signal,
+    across_index,
 )
 FIGURES: dict[str, Entry] = {
     key: entry for module in MODULES for key, entry in module.FIGURES.items()

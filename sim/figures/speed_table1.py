@@ -69,7 +69,7 @@ def _entries(panel: Axes, found: tuple[Crossing, ...], ratios: list[float]) -> N
             label=benchmark,
         )
     upright(panel, 1.0)
-    panel.set_xlim(0.0, max(1.1, panel.get_xlim()[1]))
+    panel.set_xlim(0.0, 1.03 * max(1.1, panel.get_xlim()[1]))  # whole circles
     panel.grid(visible=False, axis="y")
     for edge in range(1, len(settings)):
         panel.axhline(edge - 0.5, color="#e6e6e6", linewidth=0.7)

@@ -76,8 +76,9 @@ def test_a_taste_of_every_figure(key: str) -> None:
     assert len({value.what for value in compared}) == len(compared)
     for value in compared:
         assert value.note, value.what
-        assert isfinite(value.published)
+        assert isfinite(value.here)
     assert len(drawn.remarks.split()) > 3
+    assert "nan" not in drawn.remarks
 
 
 def assert_within_canvas(drawing: Figure) -> None:
