@@ -5,21 +5,17 @@ ends, so that an interrupted comparison goes on where it stopped, and cells are 
 that results do not depend on how many run at a time.
 """
 
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from threading import current_thread, main_thread
-from typing import Any
-
-from joblib import Parallel, delayed
 
 import selection
 import sim
 from report import atomic, totals
+from report.parallel import unordered
 from report.record import Record, load
 from selection.checks import counts
 from selection.driver import StarvedError
@@ -119,29 +115,8 @@ def run(comparison: Comparison, out: Path, jobs: int) -> Iterator[tuple[Record, 
             todo.append(cell)
         else:
             yield found, True
-    if jobs == 1 or len(todo) < 2:
-        for cell in todo:
-            yield run_cell(cell, out), False
-        return
-    for record in _together(todo, out, min(jobs, len(todo))):
+    for record in unordered(run_cell, ((cell, out) for cell in todo), jobs):
         yield record, False
-
-
-def _together(cells: list[Cell], out: Path, jobs: int) -> Iterator[Record]:
-    """The records of cells run in several processes, as they are ready.
-
-    Workers are started deaf to Ctrl-C, which a terminal sends to them as well: only this
-    process answers it.
-    """
-    parallel: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    hearing = current_thread() is main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if hearing else None
-    try:
-        records = parallel(delayed(run_cell)(cell, out) for cell in cells)
-    finally:
-        if hearing:
-            signal.signal(signal.SIGINT, before)
-    yield from records
 
 
 def run_cell(cell: Cell, out: Path) -> Record:

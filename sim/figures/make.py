@@ -6,19 +6,16 @@ where it stands the files beside it are of one make.
 """
 
 import json
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from threading import current_thread, main_thread
 from time import perf_counter
-from typing import Any
 
-from joblib import Parallel, delayed
 from matplotlib.figure import Figure
 
 from report import atomic
+from report.parallel import unordered
 from report.plots import png
 from report.style import house
 from selection.checks import counts
@@ -119,23 +116,7 @@ def make_all(keys: Sequence[str], fraction: float, out: Path, jobs: int) -> Iter
     """
     counts(jobs=jobs)
     slowest = sorted(keys, key=lambda key: -FIGURES[key].seconds)
-    if jobs == 1 or len(keys) < 2:
-        yield from (make(key, fraction, out) for key in slowest)
-    else:
-        yield from _together(slowest, fraction, out, min(jobs, len(keys)))
-
-
-def _together(keys: Sequence[str], fraction: float, out: Path, jobs: int) -> Iterator[Made]:
-    """Figures made in several processes, which are deaf to Ctrl-C: this one answers it."""
-    parallel: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")
-    hearing = current_thread() is main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if hearing else None
-    try:
-        made = parallel(delayed(make)(key, fraction, out) for key in keys)
-    finally:
-        if hearing:
-            signal.signal(signal.SIGINT, before)
-    yield from made
+    yield from unordered(make, ((key, fraction, out) for key in slowest), jobs)
 
 
 def earlier(out: Path) -> dict[str, Made]:

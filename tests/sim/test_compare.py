@@ -536,7 +536,7 @@ def test_no_more_processes_are_started_than_there_are_cells(
         started.append(n_jobs)
         return Parallel(n_jobs=n_jobs, return_as=return_as)
 
-    monkeypatch.setattr(compare, "Parallel", parallel)
+    monkeypatch.setattr("report.parallel.Parallel", parallel)
     for cell in SMALL.cells[:2]:
         path(cell, copy).unlink()
     results(SMALL, copy, jobs=10**6)

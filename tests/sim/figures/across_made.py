@@ -4,41 +4,10 @@ from functools import cache
 from typing import Any
 
 from report.style import house
-from sim.figures import (
-    across_allocation,
-    across_index,
-    across_limits,
-    across_signal,
-    cures_allocation,
-    cures_beliefs,
-    cures_curves,
-    cures_gvm,
-    cures_norms,
-    cures_rules,
-    cures_speedups,
-    cures_sweep,
-    cures_table,
-)
-from sim.figures.entry import Drawn, Entry
+from sim.figures.entry import Drawn
+from sim.figures.registry import FIGURES
 
-MODULES = (
-    across_allocation,
-    across_index,
-    across_limits,
-    across_signal,
-    cures_allocation,
-    cures_beliefs,
-    cures_curves,
-    cures_gvm,
-    cures_norms,
-    cures_rules,
-    cures_speedups,
-    cures_sweep,
-    cures_table,
-)
-ENTRIES: dict[str, Entry] = {
-    key: entry for module in MODULES for key, entry in module.FIGURES.items()
-}
+ENTRIES = {key: entry for key, entry in FIGURES.items() if entry.paper in ("CurES", "across")}
 MADE = sorted(key for key, entry in ENTRIES.items() if entry.make)
 FRACTION = 0.02
 
