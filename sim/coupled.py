@@ -39,6 +39,7 @@ with one second moment per family did better, 7-10 %, and is not built here.
 Axis legend: M prompts, F families, K prompts asked about, S segments, G groups.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -194,6 +195,8 @@ class Logits:
         self.on_common = reach * np.sqrt(world.cosine_across)
         self.on_family = reach * np.sqrt(world.cosine_within - world.cosine_across)
         self.on_own = reach * np.sqrt(1.0 - world.cosine_within)
+        self.pass_noise = np.full(self.contrast.size, world.pass_noise)
+        self.fail_noise = np.full(self.contrast.size, world.fail_noise)
         self.scored = slice(world.prompts, None) if world.held_out else slice(0, world.prompts)
 
     def pass_rates(self, prompts: Int[np.ndarray, "K"]) -> Float[np.ndarray, "K"]:
@@ -219,8 +222,8 @@ class Logits:
         The mean of |s| is taken for the root of that; the spread of |s| is not modelled.
         """
         rates, contrast = self.pass_rates(prompts), self.contrast[prompts]
-        passing = self.world.pass_noise + (1.0 - rates) ** 2 * contrast
-        failing = self.world.fail_noise + rates**2 * contrast
+        passing = self.pass_noise[prompts] + (1.0 - rates) ** 2 * contrast
+        failing = self.fail_noise[prompts] + rates**2 * contrast
         return Norms(
             passing=np.sqrt(passing),
             failing=np.sqrt(failing),
@@ -237,6 +240,7 @@ class Logits:
         rates = self.pass_rates(batch.prompts)
         reference = batch.payload if learner.ratio == "behaviour" else rates
         updates = learner.num_updates(int(batch.rollouts.sum()))
+        noises = self.pass_noise[batch.prompts], self.fail_noise[batch.prompts]
         parts = split(batch.passes, batch.rollouts - batch.passes, updates, self.rng)
         for passes, failures in zip(*parts, strict=True):
             ratio_pass = rates / np.maximum(reference, LEAST)
@@ -244,8 +248,8 @@ class Logits:
             up = passes * weight * passing * ratio_pass * learner.keeps(ratio_pass, passing)
             down = failures * weight * failing * ratio_fail * learner.keeps(ratio_fail, failing)
             pull = up * (1.0 - rates) - down * rates
-            noise = self.world.pass_noise * up * passing * ratio_pass * weight
-            noise += self.world.fail_noise * down * failing * ratio_fail * weight
+            noise = noises[0] * up * passing * ratio_pass * weight
+            noise += noises[1] * down * failing * ratio_fail * weight
             num = int(passes.sum() + failures.sum())
             self._update(self.gradient(batch.prompts, pull / num, noise / num**2, self.rng))
             if updates > 1:
@@ -328,7 +332,14 @@ class Logits:
 
         The same for every estimator, for under Adam the scale of advantages is immaterial.
         """
-        learner, total = self.world.learner, 0.0
+        total = 0.0
+        for one in self.gradients_at_start(rng):
+            total += one.square
+        return total / REFERENCE_BATCHES
+
+    def gradients_at_start(self, rng: np.random.Generator) -> Iterator[Gradient]:
+        """Gradients of RLOO on batches chosen uniformly, at the policy as it is."""
+        learner = self.world.learner
         for _ in range(REFERENCE_BATCHES):
             prompts = rng.integers(self.world.prompts, size=learner.groups)
             rates = self.pass_rates(prompts)
@@ -336,11 +347,10 @@ class Logits:
             failures = learner.rollouts - passes
             up, down = group_advantages("rloo", passes, learner.rollouts)
             pull = passes * up * (1.0 - rates) - failures * down * rates
-            noise = self.world.pass_noise * passes * up**2
-            noise += self.world.fail_noise * failures * down**2
+            noise = self.pass_noise[prompts] * passes * up**2
+            noise += self.fail_noise[prompts] * failures * down**2
             num = learner.groups * learner.rollouts
-            total += self.gradient(prompts, pull / num, noise / num**2, rng).square
-        return total / REFERENCE_BATCHES
+            yield self.gradient(prompts, pull / num, noise / num**2, rng)
 
 
 def independent(world: Coupled, *, step: float) -> Coupled:

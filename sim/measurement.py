@@ -1,0 +1,86 @@
+"""The constants of a measured world from the file of a measurement.
+
+The file is the JSON that `smallscale.measurement` writes; the two rooms meet in it and nowhere
+else. A family of which no prompt both passed and failed often enough has no scores; it gets
+those of the measured family whose start log-odds are nearest. Estimates that are unbiased may
+come out beyond what a constant can be, and are cut there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from selection.settings import SettingError
+from sim.measured import Constants
+
+FELT = 1 / 6  # chi where noise hid the gradient; measured on the runs of `sim.coupled`
+Family = Mapping[str, Any]
+
+
+def load(path: Path) -> Constants:
+    """The constants in a measurement.
+
+    Raises:
+        SettingError: The file is no measurement, or no family in it was measured.
+        FileNotFoundError: There is no such file.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+        return constants(told)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise SettingError(f"{path} is no measurement ({reason}): measure anew") from error
+
+
+def constants(told: Mapping[str, Any]) -> Constants:
+    """The constants that a parsed measurement holds.
+
+    Raises:
+        KeyError: Something is missing.
+        SettingError: No family was measured.
+        ValueError: A number is impossible.
+    """
+    families: Sequence[Family] = told["families"]
+    seen = [family for family in families if family["contrast"] is not None]
+    if not seen:
+        raise SettingError("no family was measured: measure anew, with more rollouts")
+    filled = [_nearest(family, seen) for family in families]
+    within, across = _cosines(told["cosine_within"], told["cosine_across"])
+    plain_within, plain_across = _cosines(told["cosine_within_raw"], told["cosine_across_raw"])
+    return Constants(
+        families=tuple(family["name"] for family in families),
+        shares=tuple(family["share"] for family in families),
+        log_odds=tuple(family["log_odds"] for family in families),
+        deviations=tuple(family["log_odds_spread"] for family in families),
+        steps=tuple(family["step"] for family in filled),
+        energies=tuple(family["contrast"] for family in filled),
+        pass_noises=tuple(max(0.0, family["pass_noise"]) for family in filled),
+        fail_noises=tuple(max(0.0, family["fail_noise"]) for family in filled),
+        cosine_within=within,
+        cosine_across=across,
+        plain_within=plain_within,
+        plain_across=plain_across,
+        spread=told["spread"],
+        felt=FELT if told["felt"] is None else min(1.0, told["felt"]),
+        overlap=tuple(tuple(row) for row in told.get("overlap") or ()),
+    )
+
+
+def digest(path: Path) -> str:
+    """What tells a measurement from any other."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _nearest(family: Family, seen: Sequence[Family]) -> Family:
+    """The family itself if its scores were measured, else the one that starts nearest to it."""
+    if family["contrast"] is not None:
+        return family
+    return min(seen, key=lambda other: abs(other["log_odds"] - family["log_odds"]))
+
+
+def _cosines(within: float, across: float | None) -> tuple[float, float]:
+    """c_1 and c_0 with 0 <= c_0 <= c_1 <= 1; c_0 is None where there is one family."""
+    most = min(1.0, max(0.0, within))
+    return most, min(most, max(0.0, across or 0.0))

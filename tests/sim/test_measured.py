@@ -1,0 +1,181 @@
+"""The measured world: start, moves and second moments by family."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import logit
+
+from sim.family_moments import FamilyGradient, FamilyLogits
+from sim.measured import drawn
+from tests.sim.coupled_worlds import batch
+from tests.sim.measured_worlds import TWO, measured, seeded
+
+ALL = np.arange(48)
+
+
+def test_every_set_has_every_family_in_its_share_at_normal_quantiles() -> None:
+    family, log_odds, height = drawn(TWO, (40, 8))
+    for part in (slice(0, 40), slice(40, 48)):
+        assert np.bincount(family[part]).tolist() == [
+            family[part].size * 3 // 4,
+            len(ALL[part]) // 4,
+        ]
+    easy = log_odds[:40][family[:40] == 0]
+    assert easy.mean() == pytest.approx(1.0, abs=1e-12)
+    assert easy.std() == pytest.approx(0.5, rel=0.05)
+    assert (log_odds[family == 1] == -2.0).all()
+    assert height[:30].mean() == pytest.approx(0.0, abs=1e-12)
+    assert abs(np.corrcoef(height[:30], log_odds[:30])[0, 1]) < 0.5
+
+
+def test_prompts_are_the_same_whatever_the_seed() -> None:
+    policies = [measured(spread=0.8).begin(seeded(seed)) for seed in (0, 1)]
+    rates, contrasts = (
+        [getattr(p, name) for p in policies] for name in ("log_odds", "contrast")
+    )
+    assert (rates[0] == rates[1]).all()
+    assert (contrasts[0] == contrasts[1]).all()
+
+
+def test_the_mean_contrast_of_a_family_is_its_own_whatever_the_spread() -> None:
+    """exp(spread z - spread^2/2) at 1,500 quantiles misses little of a lognormal's tail."""
+    policy = measured(spread=0.6, prompts=2000).begin(seeded())
+    for number, energy in enumerate(TWO.energies):
+        mine = policy.contrast[:2000][policy.families[:2000] == number]
+        assert mine.mean() * TWO.energy == pytest.approx(energy, rel=0.02)
+        assert np.log(mine).std() == pytest.approx(0.6, rel=0.02)
+
+
+def test_moves_have_the_steps_and_cosines_of_the_optimizer() -> None:
+    """One group of prompt 0 (easy) under SGD: logit j moves by kappa sqrt(a_0 a_j) cosine."""
+    policy = measured().begin(seeded())
+    before = logit(policy.pass_rates(ALL))
+    p = float(policy.pass_rates(np.array([0]))[0])
+    policy.learn(batch([0], [2], [8]))
+    kappa = (2 * (1 - 1 / 7) * (1 - p) + 6 * (2 / 7) * p) / 8
+    moved = logit(policy.pass_rates(ALL)) - before
+    easy, hard = policy.families == 0, policy.families == 1
+    assert moved[easy] == pytest.approx(kappa * 2.0 * 0.5, rel=1e-9)
+    assert moved[hard] == pytest.approx(kappa * np.sqrt(2.0 * 6.0) * 0.1, rel=1e-9)
+
+
+def squares(overlap: tuple[tuple[float, ...], ...] = ()) -> Any:  # noqa: ANN401
+    """The gradient of two groups, prompts 0 (easy) and 30 (hard), pulls 0.2 and 0.1."""
+    policy = measured(overlap=overlap).begin(seeded())
+    assert policy.families[[0, 30]].tolist() == [0, 1]
+    pull, noise = np.array([0.2, 0.1]), np.array([0.03, 0.05])
+    return policy.gradient(np.array([0, 30]), pull, noise, seeded())
+
+
+def test_the_second_moment_is_made_of_plain_norms_and_cosines() -> None:
+    d = np.array([0.2, 0.1]) * np.sqrt(np.array([100.0, 500.0]) / 200.0)
+    apart = 0.25 * ((1 - 0.4) * (d @ d) + 0.08)
+    expected = apart + 0.2 * d.sum() ** 2 + (0.4 - 0.2) * (d @ d)
+    assert squares().square == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_second_moment_of_a_family_is_made_of_its_own_prompts() -> None:
+    found = squares(((1.0, 0.0), (0.0, 1.0)))
+    assert isinstance(found, FamilyGradient)
+    d = np.array([0.2, 0.1]) * np.sqrt(np.array([100.0, 500.0]) / 200.0)
+    expected = 0.25 * ((1 - 0.4) * d**2 + np.array([0.03, 0.05])) + 0.4 * d**2
+    assert found.squares == pytest.approx(expected, rel=1e-12)
+    assert found.square == pytest.approx(squares().square, rel=1e-12)
+
+
+def test_prompts_of_one_family_add_before_they_are_squared() -> None:
+    policy = measured(overlap=((1.0, 0.0), (0.0, 1.0))).begin(seeded())
+    found = policy.gradient(np.array([0, 1, 1]), np.full(3, 0.1), np.zeros(3), seeded())
+    assert isinstance(found, FamilyGradient)
+    d = 0.1 * np.sqrt(0.5)
+    apart = 0.25 * (1 - 0.4) * (d**2 + (2 * d) ** 2)
+    assert found.squares == pytest.approx([apart + 0.4 * (3 * d) ** 2, 0.0], rel=1e-12)
+
+
+def test_noise_is_the_family_s_own() -> None:
+    policy = measured().begin(seeded())
+    energy = 0.75 * 100 + 0.25 * 500
+    norms = policy.norms(np.array([0, 30]))
+    p = policy.pass_rates(np.array([0, 30]))
+    plain = np.array([100.0, 500.0]) / energy
+    assert norms is not None
+    assert norms.passing_square is not None
+    assert norms.failing_square is not None
+    passing = np.array([0.0, 40.0]) / energy + (1 - p) ** 2 * plain
+    failing = np.array([300.0, 80.0]) / energy + p**2 * plain
+    assert norms.passing_square == pytest.approx(passing, rel=1e-12)
+    assert norms.failing_square == pytest.approx(failing, rel=1e-12)
+
+
+def test_overlap_rows_in_the_proportion_of_second_moments_are_one_normaliser() -> None:
+    """Without cosines across families nothing lies outside their squares: equal runs."""
+    adam = {"optimizer": "adam", "updates": 2}
+    alone = {"cosine_across": 0.0, "plain_across": 0.0}
+    one = measured(learner=adam, **alone).begin(seeded())
+    two = measured(learner=adam, overlap=((1.0, 0.0), (0.0, 1.0)), **alone).begin(seeded())
+    assert isinstance(two, FamilyLogits)
+    assert two.normalisers.sum() == pytest.approx(one.normaliser, rel=1e-12)
+    two.overlap = np.tile(two.normalisers / two.normalisers.sum(), (2, 1))
+    for _ in range(5):
+        for policy in (one, two):
+            policy.learn(batch([0, 5, 30, 33], [2, 4, 1, 2], [8, 8, 8, 8]))
+    assert two.pass_rates(ALL) == pytest.approx(one.pass_rates(ALL), rel=1e-9)
+
+
+def test_with_normalisers_of_their_own_no_family_slows_another() -> None:
+    """Twice the noise of the hard family's gradients halves its own moves at most."""
+    alone = {"cosine_across": 0.0, "plain_across": 0.0}
+    adam = {"optimizer": "adam"}
+    moves: list[np.ndarray] = []
+    for overlap in (((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (0.0, 1.0))):
+        policy = measured(learner=adam, overlap=overlap, **alone).begin(seeded())
+        assert isinstance(policy, FamilyLogits)
+        policy.normalisers = np.array([1.0, 1.0])
+        before = logit(policy.pass_rates(ALL))
+        policy._update(FamilyGradient(0.0, np.ones(2), np.zeros(0), 5.0, np.array([1.0, 4.0])))
+        moves.append((logit(policy.pass_rates(ALL)) - before) / policy.on_family)
+    own, borrowed = moves
+    assert own[policy.families == 0] == pytest.approx(1.0)
+    assert own[policy.families == 1] == pytest.approx(0.5)
+    assert borrowed == pytest.approx(0.5)
+
+
+def test_a_family_without_a_gradient_at_the_start_is_no_fault() -> None:
+    policy = measured(learner={"optimizer": "adam"}, overlap=((1.0, 0.0), (0.0, 1.0)))
+    began = policy.begin(seeded())
+    assert isinstance(began, FamilyLogits)
+    began.normalisers = np.array([0.0, 1.0])
+    began.learn(batch([0, 30], [0, 4], [8, 8]))
+    assert np.isfinite(began.pass_rates(ALL)).all()
+
+
+def test_under_sgd_an_overlap_changes_nothing() -> None:
+    rates: list[np.ndarray] = []
+    for overlap in ((), ((1.0, 0.0), (0.5, 0.5))):
+        policy = measured(overlap=overlap).begin(seeded())
+        policy.learn(batch([0, 30], [2, 4], [8, 8]))
+        rates.append(policy.pass_rates(ALL))
+    assert (rates[0] == rates[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"shares": (0.5, 0.4)}, "sum to 1"),
+        ({"shares": (1.0,)}, "not one for each"),
+        ({"steps": (0.0, 1.0)}, "positive"),
+        ({"energies": (-1.0, 1.0)}, "not negative"),
+        ({"log_odds": (np.nan, 0.0)}, "finite"),
+        ({"cosine_across": 0.6}, "cosine_across"),
+        ({"plain_across": 0.6}, "plain_across"),
+        ({"overlap": ((1.0, 0.0),)}, "overlap"),
+        ({"overlap": ((1.0, 0.0), (0.5, 0.4))}, "overlap"),
+        ({"spread": -1.0}, "spread"),
+    ],
+)
+def test_impossible_constants_are_refused_by_name(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        measured(**changes)
