@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,12 @@ def assembled(config: Config, *, cache: Path | None = None) -> Generator[Parts]:
         OSError: A model or a file cannot be read or written.
     """
     device, known = place(config), task_of(config)
-    who, max_tokens, learner = chosen(config, known), limit(config, known), _learner(config)
+    who, max_tokens, learner = (
+        chosen(config, known),
+        limit(config, known),
+        learning(config, known),
+    )
+    data(config, known)
     if config.engine == "vllm":
         imported()  # a missing package is told before a model is made or loaded
     source = base_model(config, known, cache or CACHE.expanduser(), device)
@@ -208,8 +213,6 @@ def _prompts(config: Config, known: Task | None, tokenizer: Any) -> tuple[Prompt
             prompts(known, config.num_prompts, seed=0, split="training", tokenizer=tokenizer),
             prompts(known, config.num_held_out, seed=1, split="held-out", tokenizer=tokenizer),
         )
-    if not config.held_out:
-        raise SettingError(f"prompts={config.prompts} need held_out prompts: name some")
     training, held_out = (
         sources.load(
             source,
@@ -230,9 +233,30 @@ def _verifier(known: Task | None) -> Verifier:
     return MathVerifier()
 
 
-def _learner(config: Config) -> Learner:
+def data(config: Config, known: Task | None) -> None:
+    """See that there are prompts to evaluate on.
+
+    Raises:
+        SettingError: Data sets have none of their own.
+    """
+    if known is None and not config.held_out:
+        raise SettingError(f"prompts={config.prompts} need held_out prompts: name some")
+
+
+def learning(config: Config, known: Task | None) -> Learner:
+    """How the run learns.
+
+    A built-in task's own limit is the length of its answers, so that a penalty for coming
+    near the limit would punish what is right: there is none, unless `max_tokens` sets a limit.
+
+    Raises:
+        ValueError: The estimator is unknown, or a setting is wrong.
+    """
+    how = estimator(config.estimator)
+    if known is not None and not config.max_tokens:
+        how = replace(how, overlong=0.0)
     return Learner(
-        estimator=estimator(config.estimator),
+        estimator=how,
         updates=config.updates or None,
         mini_batch=config.mini_batch or None,
         algorithm=config.optimizer,

@@ -11,6 +11,8 @@
 import json
 import re
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,13 +39,17 @@ class CorruptCheckpointError(ValueError):
 def save(folder: Path, progress: Progress, model: Any, tokenizer: Any, optimizer: Any) -> Path:  # noqa: ANN401
     """The checkpoint of a run at its present step, under `folder`; older ones are removed.
 
+    One that is there already is of the same state, and is left alone.
+
     Raises:
         UnwritableError: There is no room, or something is in its place.
     """
     atomic.folder(folder)
     place = folder / f"{progress.step:06d}"
     draft = folder / f".{place.name}.draft"
-    with atomic.naming(place):
+    if place.exists():
+        return place
+    with atomic.naming(place), tensors_written():
         for broken_off in folder.glob(".*.draft"):
             shutil.rmtree(broken_off, ignore_errors=True)
         try:
@@ -52,15 +58,21 @@ def save(folder: Path, progress: Progress, model: Any, tokenizer: Any, optimizer
             save_file(_tensors(optimizer), draft / "optimizer.safetensors")
             np.savez(draft / "arrays.npz", allow_pickle=False, **_arrays(progress))
             (draft / "progress.json").write_text(json.dumps(_plain(progress)) + "\n")
-            shutil.rmtree(place, ignore_errors=True)
             draft.rename(place)
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     for old in saved(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return place
+
+
+@contextmanager
+def tensors_written() -> Generator[None]:
+    """A context in which what safetensors cannot write is an error of the file system."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def saved(folder: Path) -> list[Path]:
@@ -139,6 +151,7 @@ def _arrays(progress: Progress) -> dict[str, np.ndarray]:
 def _plain(progress: Progress) -> dict[str, Any]:
     """What is no array, as JSON takes it."""
     return {
+        "prompts": progress.prompts,
         "step": progress.step,
         "segments": progress.segments,
         "store": list(progress.store),
@@ -156,6 +169,7 @@ def _progress(
 ) -> Progress:
     empty = Judged(Rollouts.none(), np.zeros(0, bool))
     return Progress(
+        prompts=plain["prompts"],
         selection=unflatten(template, arrays, "selection"),
         buffer=unflatten(Buffer.empty(), arrays, "buffer"),
         nature=_stream(plain["nature"]),

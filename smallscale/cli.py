@@ -5,7 +5,6 @@ What needs torch is imported when a command runs, so that help and dry runs are 
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,13 +12,13 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from report import outputs
+from report import atomic, outputs
 from report.currencies import Definition
 from report.tables import table
 from selection.checks import counts
 from selection.settings import SettingError
 from smallscale.comparison import BASELINE, records, story
-from smallscale.config import Config, configure
+from smallscale.config import Config, changes, configure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,9 @@ class Train:
         if self.dry_run:
             Console(highlight=False).print(import_module("smallscale.memory").plan(config))
             return
-        out = self.out or Path("out/train") / f"{config.preset}-{config.name}-{config.seed}"
+        out = self.out or Path("out/train") / atomic.slug(
+            f"{config.preset}-{config.name}-{config.seed}"
+        )
         running = import_module("smallscale.running")
         print(
             running.train(config, out, resume=self.resume, track=self.track, cache=self.cache)
@@ -69,23 +70,6 @@ class Train:
         named = {"strategy": self.strategy, "estimator": self.estimator, "seed": self.seed}
         given = {key: value for key, value in named.items() if value is not None}
         return configure(self.preset, changes(self.set, given))
-
-
-def changes(texts: Sequence[str], given: Mapping[str, str | int]) -> dict[str, str | int]:
-    """Changes of a preset: those of `--set`, and those that options of their own give.
-
-    Raises:
-        SettingError: One is not of the form key=value, or a key is given twice.
-    """
-    found = dict(given)
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals):
-            raise SettingError(f"--set {text!r} must be key=value")
-        if key in found:
-            raise SettingError(f"{key} is given twice: once is by --set {text}")
-        found[key] = value
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)

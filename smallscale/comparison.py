@@ -25,6 +25,8 @@ def records(folders: Iterable[Path]) -> list[Record]:
             raise RunFolderError(f"{folder} holds no run with an evaluation: no record.json")
         record = load(file)
         name = (record.world, record.strategy, record.seed)
+        if name in found and found[name][0].resolve() == folder.resolve():
+            raise RunFolderError(f"{folder} is named twice: once is enough")
         if name in found:
             raise RunFolderError(
                 f"{folder} and {found[name][0]} are both {name[1]} with seed {name[2]}: give"
@@ -39,7 +41,7 @@ def differences(runs: Sequence[Record]) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for world in dict.fromkeys(record.world for record in runs):
         same = [record.setting for record in runs if record.world == world]
-        for key in same[0]:
+        for key in dict.fromkeys(key for setting in same for key in setting):
             values = list(dict.fromkeys(str(setting.get(key)) for setting in same))
             if len(values) > 1 and key not in FREE:
                 found.setdefault(world, {})[key] = values
@@ -59,6 +61,7 @@ def story(runs: Sequence[Record], command: str) -> Story:
             "common random numbers": "runs under one seed share prompts, start and streams;"
             " once they order differently, their rollouts differ. Ratios are paired by seed",
         }
+        | _unfinished(runs)
         | {
             f"not equal in {world}": "; ".join(
                 f"{key}: {', '.join(values)}" for key, values in keys.items()
@@ -69,12 +72,24 @@ def story(runs: Sequence[Record], command: str) -> Story:
     )
 
 
+def _unfinished(runs: Sequence[Record]) -> dict[str, str]:
+    """Runs that ended, or stand, before their last training step."""
+    short = [
+        f"{one.strategy}, seed {one.seed} ({one.world}): {one.columns['step'][-1]:g} of {steps}"
+        for one in runs
+        if one.columns["step"][-1] < (steps := int(one.setting.get("steps", 0)))
+    ]
+    return {"training steps evaluated so far": "; ".join(short)} if short else {}
+
+
 def _description(record: Record) -> str:
     setting = record.setting
+    goal = f"Target: {label(record.progress)} {record.target:g}."
+    if "model" not in setting:
+        return f"A simulated world.\n{goal}"
     updates = setting["updates"] or f"one per {setting['mini_batch']} rollouts"
     return (
         f"Model {setting['model']}, prompts {setting['prompts']}, estimator"
         f" {setting['estimator']}; {setting['groups']} groups of {setting['rollouts']} rollouts"
-        f" per training step; optimizer updates per training step: {updates}.\n"
-        f"Target: {label(record.progress)} {record.target:g}."
+        f" per training step; optimizer updates per training step: {updates}.\n{goal}"
     )

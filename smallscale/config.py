@@ -6,7 +6,7 @@ are SPEED's published ones (arXiv 2506.09016 and Zanette-Labs/speed-rl @ 80e47b5
 training step (SPEED 6, its baseline 1): here `updates` is the same whatever the strategy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -127,6 +127,8 @@ class Config:
             mini_batch=self.mini_batch,
             warmup_updates=self.warmup_updates,
         )
+        if not self.label.isprintable():
+            raise SettingError(f"label={self.label!r} must be printable text")
         positive(lr=self.lr)
         within(0.0, 1.0, target=self.target, gpu_share=self.gpu_share)
         within(0.0, 1e9, weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm)
@@ -224,3 +226,20 @@ def configure(preset: str, changes: Mapping[str, str | int]) -> Config:
     if "preset" in changes:
         raise SettingError("preset cannot be changed by --set: name another with --preset")
     return change(PRESETS[preset], {key: str(value) for key, value in changes.items()})
+
+
+def changes(texts: Sequence[str], given: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Changes of a preset: those of `--set`, and those that options of their own give.
+
+    Raises:
+        SettingError: One is not of the form key=value, or a key is given twice.
+    """
+    found = dict(given)
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise SettingError(f"--set {text!r} must be key=value")
+        if key in found:
+            raise SettingError(f"{key} is given twice: once is by --set {text}")
+        found[key] = value
+    return found

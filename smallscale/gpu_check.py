@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,11 @@ from matplotlib.figure import Figure
 
 from report import atomic, outputs, plots
 from report.style import house
+from selection.checks import counts, positive
 from selection.settings import SettingError
-from smallscale.assembly import assembled
+from smallscale.assembly import assembled, chosen, task_of
 from smallscale.comparison import BASELINE, records, story
-from smallscale.config import Config, configure
+from smallscale.config import Config, changes, configure
 from smallscale.models import SHAPES
 from smallscale.run_directory import RunDirectory, environment
 from smallscale.stopping import Stop
@@ -35,7 +36,18 @@ from smallscale.throughput import Sizes, measure
 from smallscale.train import Trainer
 
 STRATEGIES = ("uniform", "dynamic", "speed-released", "greso", "mopps", "cures")
-WARM_UP = 0.25  # share of the time that the warm start and compiling may take
+DRY_CHANGES: Mapping[str, str | int] = {
+    "model": "test",
+    "prompts": "strings:length=2",
+    "device": "cpu",
+    "precision": "float32",
+    "compiled": "false",
+    "steps": 3,
+    "groups": 4,
+    "rollouts": 6,
+    "num_prompts": 100,
+    "num_held_out": 16,
+}
 DRY = Sizes(
     shape=SHAPES["tiny"],
     prompt_tokens=8,
@@ -99,16 +111,27 @@ def check(options: Options) -> None:
     """
     if not (options.dry or torch.cuda.is_available()):
         raise SettingError("no GPU is visible: --dry proves the script on a CPU")
+    positive(minutes=options.minutes)
+    counts(seeds=options.seeds)
+    todo = configured(options)
     begun, deadline = time.monotonic(), time.monotonic() + 60.0 * options.minutes
     outputs.prepare(options.out)
     found: dict[str, Any] = {"environment": environment(), "dry": options.dry}
+
+    def write() -> None:  # after every part: what a GPU was rented for is not lost
+        found["seconds"] = time.monotonic() - begun
+        atomic.write(options.out / "gpu_check.json", json.dumps(found, indent=1) + "\n")
+
     if options.only != "runs":
         found["throughput"] = throughput(options.dry)
+        write()
         atomic.write(options.out / "throughput.png", plots.png(drawn(found["throughput"])))
     if options.only != "throughput":
-        found["runs"] = runs(options, deadline)
-    found["seconds"] = time.monotonic() - begun
-    atomic.write(options.out / "gpu_check.json", json.dumps(found, indent=1) + "\n")
+        found["runs"] = []
+        for one in runs(options, todo, deadline):
+            found["runs"].append(one)
+            write()
+        compare(options, [one for one in found["runs"] if one["rows"]])
 
 
 def throughput(dry: bool) -> dict[str, Any]:  # noqa: FBT001 - the option of that name
@@ -119,36 +142,34 @@ def throughput(dry: bool) -> dict[str, Any]:  # noqa: FBT001 - the option of tha
     return measure(sizes, "cuda", compiled=(False, True), say=_say)
 
 
-def runs(options: Options, deadline: float) -> list[dict[str, Any]]:
-    """Every run in turn, each with its share of the time left, and their comparison."""
-    todo = [
-        configured(options, strategy, seed)
-        for seed in range(options.seeds)
-        for strategy in options.strategies
-    ]
-    found: list[dict[str, Any]] = []
+def runs(options: Options, todo: Sequence[Config], deadline: float) -> Iterator[dict[str, Any]]:
+    """Every run in turn, each with its share of the time left; one that fails says how."""
     for place, config in enumerate(todo):
         share = (deadline - time.monotonic()) / (len(todo) - place)
-        folder = options.out / "runs" / f"{atomic.slug(config.name)}-{config.seed}"
-        found.append(
-            {"strategy": config.name, "seed": config.seed} | run(config, folder, share)
-        )
-        _say(f"{config.name}, seed {config.seed}: {found[-1]['ending']}")
-    compare(options, [options.out / "runs" / f"{atomic.slug(c.name)}-{c.seed}" for c in todo])
+        folder = f"runs/{atomic.slug(config.name)}-{config.seed}"
+        told = {"strategy": config.name, "seed": config.seed, "folder": folder}
+        try:
+            told |= run(config, options.out / folder, share)
+        except (ValueError, OSError) as error:
+            told |= {"ending": f"failed: {error}", "rows": [], "shares": {}}
+        _say(f"{config.name}, seed {config.seed}: {told['ending']}")
+        yield told
+
+
+def configured(options: Options) -> list[Config]:
+    """The runs: one optimizer update per training step for each.
+
+    Raises:
+        SettingError: A strategy or a change is wrong.
+    """
+    given = changes(options.changes, DRY_CHANGES if options.dry else {})
+    found: list[Config] = []
+    for seed in range(options.seeds):
+        for name in options.strategies:
+            told = {**given, "strategy": name, "seed": seed}
+            found.append(configure("small-gpu", told))
+            chosen(found[-1], task_of(found[-1]))
     return found
-
-
-def configured(options: Options, strategy: str, seed: int) -> Config:
-    """The run of a strategy: one optimizer update per training step for each."""
-    changes: dict[str, str | int] = {"strategy": strategy, "seed": seed}
-    if options.dry:
-        changes |= {"model": "test", "prompts": "strings:length=2", "device": "cpu"}
-        changes |= {"precision": "float32", "compiled": "false", "steps": 3, "groups": 4}
-        changes |= {"rollouts": 6, "num_prompts": 100, "num_held_out": 16}
-    for text in options.changes:
-        key, _, value = text.partition("=")
-        changes[key] = value
-    return configure("small-gpu", changes)
 
 
 def run(config: Config, folder: Path, seconds: float) -> dict[str, Any]:
@@ -176,11 +197,11 @@ def run(config: Config, folder: Path, seconds: float) -> dict[str, Any]:
     }
 
 
-def compare(options: Options, folders: Sequence[Path]) -> None:
+def compare(options: Options, done: Sequence[Mapping[str, Any]]) -> None:
     """The comparison of the runs, as `passband compare-runs` makes it."""
-    if BASELINE not in options.strategies:
+    if BASELINE not in {one["strategy"] for one in done}:
         return
-    found = records(folders)
+    found = records(options.out / one["folder"] for one in done)
     command = f"python -m smallscale.gpu_check --minutes {options.minutes:g}"
     outputs.write(found, options.out, story(found, command), baseline=BASELINE)
 

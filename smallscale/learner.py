@@ -69,8 +69,8 @@ def learn(
             or a constant length.
 
     Raises:
-        DivergedError: If a loss or gradient is not finite; the parameters are then as the
-            update before left them.
+        DivergedError: If a loss or gradient is not finite, when the parameters are as the
+            update before left them; or if the parameters are not, after an update.
         ValueError: If the reference or the token limit is missing, a rollout is from the
             future, or memory is short even with half of `micro_tokens`.
     """
@@ -153,14 +153,16 @@ class _Lesson:
         norm = float(nn.utils.clip_grad_norm_(parameters, math.inf if most is None else most))
         loss = float(seen.values[0])
         if not (math.isfinite(norm) and math.isfinite(loss)):
-            raise DivergedError(
-                f"update {number} has loss {loss:g} and gradient norm {norm:g}",
-                update=number,
-                batch=self.batch,
-            )
+            raise self._diverged(number, f"has loss {loss:g} and gradient norm {norm:g}")
         self.sums = self.sums + seen
         descend(optimizer, self.learner)
+        # A filter that sees nothing pass would starve, and look honest, before the next loss.
+        if not bool(nn.utils.get_total_norm(parameters).isfinite()):
+            raise self._diverged(number, "left parameters that are no numbers: lower lr")
         return norm
+
+    def _diverged(self, number: int, how: str) -> DivergedError:
+        return DivergedError(f"update {number} {how}", update=number, batch=self.batch)
 
     def metrics(self, step: int, norms: list[float], learning_rate: float) -> Metrics:
         """What the training step did."""

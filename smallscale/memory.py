@@ -20,11 +20,13 @@ context (about 1 GB) and buffers come on top.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from rich.markup import escape
 from rich.table import Table
 
 from selection.settings import SettingError
-from smallscale.assembly import chosen, limit, task_of
+from smallscale.assembly import chosen, data, learning, limit, task_of
 from smallscale.config import Config
+from smallscale.estimators import estimator
 from smallscale.models import SHAPES, Shape, parameters
 from smallscale.scoring import MOST_LOGITS
 from smallscale.warm_start import SIZES
@@ -47,11 +49,13 @@ def plan(config: Config) -> Table:
     """
     known = task_of(config)
     who = chosen(config, known)
+    learning(config, known)
+    data(config, known)
     rows = Table("setting", "value", title=f"{config.preset}: what would run")
     for key, value in config.dump().items():
-        rows.add_row(key, str(value))
+        rows.add_row(key, escape(str(value)))
     rows.add_section()
-    rows.add_row("strategy in full", who.knobs(config.sizes(config.num_prompts)))
+    rows.add_row("strategy in full", escape(who.knobs(config.sizes(config.num_prompts))))
     rows.add_row("rollouts trained on", f"{config.steps * config.groups * config.rollouts:,}")
     rows.add_section()
     for part, size in memory(config, limit(config, known)).items():
@@ -73,6 +77,7 @@ def memory(config: Config, max_tokens: int) -> dict[str, float]:
     training = {
         "weights, gradients, optimizer": float(states * weights),
         "weights in bfloat16": float(2 * weights) if number == 2 else 0.0,
+        "reference": float(4 * weights) if estimator(config.estimator).kl else 0.0,
         "activations": activations(shape, max(config.micro_tokens, whole), number, config),
         "logits": 12.0 * min(config.micro_tokens * shape.vocabulary, MOST_LOGITS),
     }
@@ -87,8 +92,8 @@ def memory(config: Config, max_tokens: int) -> dict[str, float]:
 
 def at_once(training: Mapping[str, float], generation: Mapping[str, float]) -> float:
     """Training and generation take turns; weights and optimizer stay."""
-    stay = training["weights, gradients, optimizer"] + training["weights in bfloat16"]
     passing = training["activations"] + training["logits"]
+    stay = sum(training.values()) - passing
     return stay + max(passing, sum(generation.values()))
 
 

@@ -29,6 +29,7 @@ class Progress:
     """A run between two training steps.
 
     Attributes:
+        prompts: Digest of the prompts that states and buffer name by their places.
         selection: The strategy's state.
         buffer: Groups held open, and complete ones not yet trained on; the payload of a segment
             is its key in `store`.
@@ -41,6 +42,7 @@ class Progress:
         rows: Rows of the record.
     """
 
+    prompts: str
     selection: Any
     buffer: Buffer
     nature: np.random.Generator
@@ -52,10 +54,16 @@ class Progress:
     rows: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
 
     @classmethod
-    def start(cls, selection: Any, seed: int) -> "Progress":  # noqa: ANN401
+    def start(cls, selection: Any, seed: int, prompts: str = "") -> "Progress":  # noqa: ANN401
         """A run before its first training step."""
         nature, choice = np.random.default_rng(seed).spawn(2)
-        return cls(selection=selection, buffer=Buffer.empty(), nature=nature, choice=choice)
+        return cls(
+            prompts=prompts,
+            selection=selection,
+            buffer=Buffer.empty(),
+            nature=nature,
+            choice=choice,
+        )
 
     def copy(self) -> "Progress":
         """A copy that shares nothing that changes."""

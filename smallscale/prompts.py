@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 import numpy as np
 from jaxtyping import Int
@@ -36,6 +37,14 @@ class Prompts:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def digest(self) -> str:
+        """What tells these prompts, in this order, from any others."""
+        told = sha256()
+        for key, tokens, answer in zip(self.keys, self.tokens, self.answers, strict=True):
+            told.update(repr((key, tokens.tolist(), answer)).encode())
+        return told.hexdigest()[:16]
 
     def first(self, most: int) -> "Prompts":
         """The first of the prompts, at most so many."""

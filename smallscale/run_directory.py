@@ -3,7 +3,7 @@
 | entry | what |
 |---|---|
 | `config.json` | the configuration |
-| `environment.json` | versions, commit, device |
+| `environment.json` | versions, commit and device of each start and resumption |
 | `metrics.jsonl` | a line per training step |
 | `record.json` | the record that comparisons read, a row per evaluation |
 | `rollouts/` | rollouts of a few groups, for a person to read |
@@ -16,6 +16,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,12 @@ class RunDirectory:
         if not (self.path / "config.json").exists():
             if resume:
                 raise RunFolderError(f"{self.path} holds no run to resume: leave out --resume")
+            for left in ("checkpoints", "metrics.jsonl", "record.json"):
+                if (self.path / left).exists():
+                    raise RunFolderError(
+                        f"{self.path} holds {left} of a run without its config.json: bring that"
+                        " back, or name another folder"
+                    )
             return
         if not resume:
             raise RunFolderError(
@@ -63,14 +71,16 @@ class RunDirectory:
                 )
 
     def begin(self, config: Config) -> None:
-        """Make the folder, or note that a run goes on in it.
+        """Make the folder, or note where a run goes on in it.
 
         Raises:
             UnwritableError: It cannot be written.
         """
         atomic.folder(self.path)
         atomic.write(self.path / "config.json", _json(config.dump()))
-        atomic.write(self.path / "environment.json", _json(environment()))
+        file = self.path / "environment.json"
+        before = json.loads(file.read_text()) if file.exists() else []
+        atomic.write(file, _json([*before, environment()]))
 
     def configuration(self) -> dict[str, Any]:
         """The configuration of the run that the folder holds."""
@@ -86,9 +96,8 @@ class RunDirectory:
         """Forget the metrics after a training step: they are about to be made again."""
         file = self.path / "metrics.jsonl"
         if file.exists():
-            lines = file.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and _step(line) <= step]
-            atomic.write(file, "".join(kept))
+            lines = file.read_text(errors="replace").splitlines(keepends=True)
+            atomic.write(file, "".join(takewhile(lambda line: _step(line) <= step, lines)))
 
     def log(self, metrics: Mapping[str, object]) -> None:
         """Append the metrics of a training step."""
@@ -142,9 +151,13 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def _json(data: Mapping[str, object]) -> str:
+def _json(data: object) -> str:
     return json.dumps(data, indent=1) + "\n"
 
 
-def _step(line: str) -> int:
-    return int(json.loads(line)["step"])
+def _step(line: str) -> float:
+    """The training step of a line; infinity for a line that is not whole."""
+    try:
+        return float(json.loads(line)["step"]) if line.endswith("\n") else inf
+    except (ValueError, TypeError, KeyError):
+        return inf

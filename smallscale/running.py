@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
@@ -19,7 +20,7 @@ from smallscale.evaluation import pass_rates
 from smallscale.run_directory import RunDirectory
 from smallscale.sources import summary
 from smallscale.stopping import on_sigterm
-from smallscale.tracking import tracker
+from smallscale.tracking import known_tracker, tracker
 from smallscale.train import Trainer
 
 
@@ -39,12 +40,14 @@ def train(
     """
     folder = RunDirectory(out)
     folder.check(config, resume=resume)
-    reports = [tracker(name, out, config) for name in track]
+    for name in track:
+        known_tracker(name)
     torch.set_num_threads(1)  # of a small model; two threads collapse beside other work
     with on_sigterm() as stop, assembled(config, cache=cache) as parts:
         print(f"training: {summary(parts.prompts)}", file=sys.stderr)
         print(f"held out: {summary(parts.held_out)}", file=sys.stderr)
         folder.begin(config)
+        reports = [tracker(name, out, config) for name in track]
         trainer = Trainer.begin(parts, folder, stop=stop)
         with bar(config, trainer.progress.step) as shown:
             trainer.reports = (*reports, lambda metrics: _show(shown, metrics))
@@ -59,6 +62,8 @@ def measure(config: Config, out: Path | None, *, cache: Path | None = None) -> T
     would differ.
     """
     torch.set_num_threads(1)
+    if out is not None and not out.parent.is_dir():
+        raise ValueError(f"out={out}: there is no folder {out.parent}, make it first")
     with assembled(config, cache=cache) as parts:
         rates = pass_rates(parts, parts.held_out, config.evaluation_rollouts, config.seed)
         kind = "exact" if parts.exact else f"of {config.evaluation_rollouts} rollouts each"
@@ -66,14 +71,15 @@ def measure(config: Config, out: Path | None, *, cache: Path | None = None) -> T
     if out is not None:
         told = dict(zip(found.keys, rates.tolist(), strict=True))
         atomic.write(out, json.dumps(told, indent=1) + "\n")
-    title = f"{config.model} on {config.prompts}: pass rates, {kind}"
+    title = escape(f"{config.model} on {config.prompts}: pass rates, {kind}")
     rows = Table("family", "prompts", "pass rate", "95% interval", title=title)
     families = np.array(found.families)
     for name in ("all", *sorted(set(found.families))):
         inside = mean(rates if name == "all" else rates[families == name])
         size = rates.size if name == "all" else int((families == name).sum())
         low, high = max(inside.low, 0.0), min(inside.high, 1.0)
-        rows.add_row(name, f"{size:,}", f"{inside.value:.3f}", f"{low:.3f} to {high:.3f}")
+        interval = f"{low:.3f} to {high:.3f}" if size > 1 else "one prompt has none"
+        rows.add_row(escape(name), f"{size:,}", f"{inside.value:.3f}", interval)
     return rows
 
 

@@ -33,6 +33,7 @@ def on_sigterm() -> Generator[Stop]:
 
     def ask(*_: object) -> None:
         stop.asked = True
+        signal.signal(signal.SIGTERM, before)  # who asks twice will not wait
 
     before = signal.signal(signal.SIGTERM, ask)
     try:

@@ -20,7 +20,7 @@ from smallscale.sums import Sums
 
 Split = Literal["training", "held-out"]
 HELD_OUT = 8  # one text in so many is held out
-PATIENCE = 20  # draws per problem wanted, before a family counts as exhausted
+PATIENCE = 20_000  # draws in a row without a new one, until a family counts as exhausted
 
 TASKS: Mapping[str, Task] = MappingProxyType(
     {"strings": Strings(), "letters": Strings(symbols="letters"), "sums": Sums()}
@@ -48,14 +48,13 @@ def problems(task: Task, num: int, rng: np.random.Generator, split: Split) -> li
     counts(num=num)
     found: dict[str, Problem] = {}
     for family, wanted in _whole(task.shares, num).items():
-        lacking = wanted
-        for _ in range(PATIENCE * HELD_OUT * wanted):
-            if not lacking:
-                break
+        lacking, idle = wanted, 0
+        while lacking and idle < PATIENCE:
             problem = task.draw(family, rng)
+            idle += 1
             if split_of(problem.text) == split and problem.text not in found:
                 found[problem.text] = problem
-                lacking -= 1
+                lacking, idle = lacking - 1, 0
         if lacking:
             raise ValueError(
                 f"num={num} is too many {split} prompts: no {wanted} different ones of family"

@@ -22,14 +22,23 @@ def tracker(name: str, folder: Path, config: Config) -> Report:
         MissingPackageError: Its package is not installed.
         SettingError: There is no such tracker.
     """
-    if name not in TRACKERS:
-        raise nearest(name, list(TRACKERS), "tracker")
+    known_tracker(name)
     try:
         return TRACKERS[name](folder, config)
     except ImportError as error:
         raise MissingPackageError(
             f'track={name}: {error}; pip install "passband[tracking]"'
         ) from error
+
+
+def known_tracker(name: str) -> None:
+    """See that there is such a tracker.
+
+    Raises:
+        SettingError: There is none.
+    """
+    if name not in TRACKERS:
+        raise nearest(name, list(TRACKERS), "tracker")
 
 
 def _tensorboard(folder: Path, config: Config) -> Report:

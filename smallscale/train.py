@@ -14,7 +14,7 @@ from smallscale.evaluation import evaluate
 from smallscale.learner import Batch, DivergedError
 from smallscale.progress import Progress
 from smallscale.reading import readable
-from smallscale.run_directory import RunDirectory
+from smallscale.run_directory import RunDirectory, RunFolderError
 from smallscale.stopping import Stop, StoppedError
 from smallscale.turn import Turn
 
@@ -41,16 +41,13 @@ class Trainer:
 
     @classmethod
     def begin(cls, parts: Parts, folder: RunDirectory, **rest: Any) -> "Trainer":  # noqa: ANN401
-        """A run at its start, or where its newest checkpoint left it."""
-        places = checkpoints.saved(folder.path / "checkpoints")
-        if places:
-            progress = checkpoints.restore(
-                places[-1], parts.selector, len(parts.prompts), parts.model, parts.optimizer
-            )
-            parts.sync(progress.step)
-        else:
-            start = parts.selector.init(len(parts.prompts))
-            progress = Progress.start(start, parts.config.seed)
+        """A run at its start, or where its newest checkpoint left it.
+
+        Raises:
+            CorruptCheckpointError: That checkpoint cannot be read.
+            RunFolderError: It is of a run on other prompts.
+        """
+        progress = _found(parts, folder)
         folder.rewind(progress.step)
         begun = cls(parts, folder, progress, **rest)
         if not progress.rows:
@@ -84,9 +81,8 @@ class Trainer:
             learned = turn.learn(segments, batch)
         except DivergedError as error:
             step = turn.now.step + 1
-            where = self._save_batch(batch, step)
             raise DivergedError(
-                f"training step {step}: {error}; batch saved as {where}"
+                f"training step {step}: {error}; {self._save_batch(batch, step)}"
             ) from error
         self.progress = turn.now
         if self._due("show_every"):
@@ -124,12 +120,36 @@ class Trainer:
         step = self.progress.step
         if not step:
             raise ValueError(f"the first training batch cannot be filled: {error}") from error
+        if self.progress.rows[-1]["step"] < step:
+            self._evaluate()
         self.save()
         return f"ended after training step {step}: {error}"
 
     def _save_batch(self, batch: Batch, step: int) -> str:
-        """Where the batch of a training step that diverged is, for inspection."""
+        """What became of the batch of a training step that diverged, for inspection."""
         file = self.folder.path / f"diverged-step-{step:06d}.safetensors"
-        with atomic.naming(file):
-            save_file(batch.arrays(), file)
-        return file.name
+        try:
+            with atomic.naming(file), checkpoints.tensors_written():
+                save_file(batch.arrays(), file)
+        except atomic.UnwritableError as error:
+            return str(error)
+        return f"batch saved as {file.name}"
+
+
+def _found(parts: Parts, folder: RunDirectory) -> Progress:
+    """The progress of the newest checkpoint, or of a run that has none yet."""
+    places = checkpoints.saved(folder.path / "checkpoints")
+    digest = parts.prompts.digest
+    if not places:
+        start = parts.selector.init(len(parts.prompts))
+        return Progress.start(start, parts.config.seed, digest)
+    progress = checkpoints.restore(
+        places[-1], parts.selector, len(parts.prompts), parts.model, parts.optimizer
+    )
+    if progress.prompts != digest:
+        raise RunFolderError(
+            f"{folder.path} holds a run on other prompts than prompts={parts.config.prompts}"
+            " now gives: bring those back, or start a run in another folder"
+        )
+    parts.sync(progress.step)
+    return progress

@@ -6,13 +6,14 @@ that a step that is broken off leaves nothing behind.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Int
 
-from selection import Order, Outcome, Segments, collect
+from selection import Order, Outcome, Segments, collect, flatten
 from selection.groups import group_totals
 from smallscale.assembly import Parts
 from smallscale.clock import Clock
@@ -21,6 +22,7 @@ from smallscale.progress import Judged, Progress
 from smallscale.rollouts import Rollouts
 from smallscale.stopping import Stop
 
+PHASES = ("select", "generate", "verify", "train", "sync")
 SEEDS = 2**31  # what every engine takes as a seed
 
 
@@ -34,6 +36,10 @@ class Tally:
     unfinished: int = 0
     passes: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
+
+    def share(self, count: int) -> float | None:
+        """A count per rollout; None in a step that generated nothing."""
+        return count / self.rollouts if self.rollouts else None
 
 
 @dataclass
@@ -134,9 +140,9 @@ class Turn:
                 "orders": tally.orders,
                 "step_rollouts": tally.rollouts,
                 "step_tokens": tally.tokens,
-                "rollouts/mean_tokens": tally.tokens / max(tally.rollouts, 1),
-                "rollouts/cut_share": tally.unfinished / max(tally.rollouts, 1),
-                "rollouts/pass_rate": tally.passes / max(tally.rollouts, 1),
+                "rollouts/mean_tokens": tally.share(tally.tokens),
+                "rollouts/cut_share": tally.share(tally.unfinished),
+                "rollouts/pass_rate": tally.share(tally.passes),
                 "reward/mean": float(passes.sum() / rollouts.sum()),
                 "groups/trained": int(passes.size),
                 "groups/mixed_share": float(((passes > 0) & (passes < rollouts)).mean()),
@@ -146,8 +152,9 @@ class Turn:
                 "selection/ready_groups": self.now.buffer.num_ready,
                 "verifier/faults": dict(tally.faults),
             }
+            | summary(self.now.selection)
             | learned.flat()
-            | {f"timing/{name}": spent for name, spent in self.clock.seconds.items()}
+            | {f"timing/{name}": self.clock.seconds[name] for name in PHASES}
             | _memory()
         )
 
@@ -167,6 +174,18 @@ class Turn:
         self.now.totals.collected(passes, rollouts)
         spent = sum(self.clock.seconds.values())
         self.now.totals.trained(int(rollouts.sum()), updates, spent)
+
+
+def summary(state: object) -> dict[str, float]:
+    """A strategy's state in a few numbers: mean, least and largest of each of its arrays."""
+    found: dict[str, float] = {}
+    for name, array in flatten(state).items():
+        if array.ndim == 0:
+            found[f"selection/{name}"] = float(array)
+        elif array.size:
+            told = {"mean": array.mean(), "min": array.min(), "max": array.max()}
+            found |= {f"selection/{name}/{key}": float(value) for key, value in told.items()}
+    return {name: value for name, value in found.items() if isfinite(value)}
 
 
 def _memory() -> dict[str, float]:

@@ -41,6 +41,15 @@ def test_what_was_broken_off_is_swept_away(parts: Make, tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["000002"]
 
 
+def test_a_checkpoint_that_is_there_is_left_alone(parts: Make, tmp_path: Path) -> None:
+    """Written anew it would be gone for a moment, and with it the run."""
+    made = parts()
+    place = saved(made, tmp_path, 1)
+    before = (place / "arrays.npz").stat().st_ino
+    assert saved(made, tmp_path, 1) == place
+    assert (place / "arrays.npz").stat().st_ino == before
+
+
 def test_weights_and_streams_come_back(parts: Make, tmp_path: Path) -> None:
     made = parts()
     before = {name: p.clone() for name, p in made.model.named_parameters()}

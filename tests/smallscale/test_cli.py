@@ -7,6 +7,8 @@ import pytest
 
 from tests.terminal import Terminal
 
+QWEN = ("--preset", "qwen2.5-math-1.5b")
+EVALUATED = ("--model", "x", "--prompts", "strings")
 FAST = ("--preset", "test", "--set", "steps=3", "evaluate_every=1", "groups=2")
 
 
@@ -16,6 +18,17 @@ def test_a_dry_run_lists_settings_and_memory(terminal: Terminal, preset: str) ->
     assert (status, complained) == (0, "")
     assert "micro_tokens" in said
     assert "at once" in said
+
+
+def test_brackets_are_shown_as_they_are(terminal: Terminal) -> None:
+    status, said, _ = terminal("train", "--preset", "test", "--dry-run", "--set", "label=[/x]")
+    assert status == 0
+    assert "[/x]" in said
+
+
+def test_a_divergence_from_a_reference_needs_its_memory(terminal: Terminal) -> None:
+    said = terminal("train", "--preset", "tiny-cpu", "--dry-run", "--estimator", "grpo:kl=0.1")
+    assert "reference                     │ 0.001 GB" in said[1]
 
 
 def test_runs_are_trained_evaluated_and_compared(
@@ -64,6 +77,11 @@ def test_runs_are_trained_evaluated_and_compared(
         (["evaluate", "--model", "x", "--prompts", "strings", "--rollouts", "0"], "rollouts=0"),
         (["bench", "train", "--turns", "0"], "turns=0"),
         (["bench", "train"], "trl"),
+        (["train", "--dry-run", "--estimator", "ppo"], "unknown estimator 'ppo'"),
+        (["train", *QWEN, "--dry-run", "--set", "held_out="], "need held_out prompts"),
+        (["train", "--set", "label=a\nb"], "must be printable"),
+        (["train", "--set", "num_prompts=10000000"], "num=10000000 is too many"),
+        (["evaluate", *EVALUATED, "--out", "no/x.json"], "no folder"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(

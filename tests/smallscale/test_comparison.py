@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from report.record import CorruptRecord
+from report.record import CorruptRecord, Record
 from smallscale.comparison import differences, records, story
 from smallscale.config import Config
 from smallscale.run_directory import RunDirectory, RunFolderError
@@ -65,3 +65,21 @@ def test_a_folder_without_a_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text("{}")
     with pytest.raises(CorruptRecord):
         records([tmp_path])
+
+
+def test_the_same_folder_twice_is_said_so(tmp_path: Path) -> None:
+    one = made(tmp_path / "u", config())
+    with pytest.raises(RunFolderError, match="named twice"):
+        records([one, one])
+
+
+def test_runs_that_end_early_and_simulated_ones_are_told(tmp_path: Path) -> None:
+    (record,) = records([made(tmp_path / "u", config(steps=20))])
+    simulated = Record(
+        setting={"world": "static", "strategy": "uniform", "seed": 0},
+        columns=record.columns,
+        target=0.5,
+    )
+    told = story([record, simulated], "x")
+    assert told.descriptions["static"].startswith("A simulated world.")
+    assert "15 of 20" in told.assumptions["training steps evaluated so far"]

@@ -38,6 +38,30 @@ def test_a_damaged_configuration_is_named(tmp_path: Path) -> None:
         RunDirectory(tmp_path).check(config(), resume=True)
 
 
+def test_what_is_left_of_a_run_without_its_configuration_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(RunFolderError, match=r"holds checkpoints of a run without"):
+        RunDirectory(tmp_path).check(config(), resume=False)
+
+
+def test_every_start_is_noted(tmp_path: Path) -> None:
+    folder = RunDirectory(tmp_path)
+    folder.begin(config())
+    folder.begin(config())
+    assert len(json.loads((tmp_path / "environment.json").read_text())) == 2
+
+
+@pytest.mark.parametrize("torn", ["\n", '{"x": 1}\n', "\x00\n", "[1]\n"])
+def test_metrics_are_kept_up_to_the_first_line_that_is_none(tmp_path: Path, torn: str) -> None:
+    folder = RunDirectory(tmp_path)
+    folder.log({"step": 1})
+    with (tmp_path / "metrics.jsonl").open("a") as stream:
+        stream.write(torn)
+    folder.log({"step": 2})
+    folder.rewind(5)
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n'
+
+
 def test_metrics_after_a_checkpoint_and_half_lines_are_forgotten(tmp_path: Path) -> None:
     folder = RunDirectory(tmp_path)
     for step in (1, 2, 3):

@@ -21,7 +21,8 @@ from selection import Order, Outcome
 from smallscale import checkpoints, models, tasks, turn
 from smallscale.assembly import Parts
 from smallscale.learner import DivergedError
-from smallscale.run_directory import RunDirectory
+from smallscale.prompts import Prompts
+from smallscale.run_directory import RunDirectory, RunFolderError
 from smallscale.stopping import Stop
 from smallscale.train import Trainer
 from smallscale.vocabulary import character_tokenizer
@@ -241,6 +242,48 @@ def test_a_loss_that_is_no_number_stops_the_run_and_saves_the_batch(
     assert (tmp_path / "diverged-step-000002.safetensors").stat().st_size > 0
     for name, parameter in trainer.parts.model.named_parameters():
         torch.testing.assert_close(parameter, before[name], rtol=0, atol=0)
+
+
+def test_parameters_that_are_no_numbers_stop_the_run(parts: Make, tmp_path: Path) -> None:
+    """With such a model nothing passes: a filter would starve and look honest."""
+    trainer = begin(parts(strategy="dynamic", lr="1e38"), tmp_path)
+    with pytest.raises(DivergedError, match=r"training step 1: update 1 left parameters"):
+        trainer.run()
+
+
+def test_a_run_on_other_prompts_is_not_resumed(parts: Make, tmp_path: Path) -> None:
+    begin(parts(), tmp_path).run(until=5)
+    other = parts()
+    turned = replace(other, prompts=reversed_prompts(other.prompts))
+    with pytest.raises(RunFolderError, match="on other prompts"):
+        begin(turned, tmp_path)
+
+
+def reversed_prompts(prompts: Prompts) -> Prompts:
+    return Prompts(
+        keys=prompts.keys[::-1],
+        texts=prompts.texts[::-1],
+        tokens=prompts.tokens[::-1],
+        answers=prompts.answers[::-1],
+        families=prompts.families[::-1],
+    )
+
+
+def test_dapo_does_not_punish_answers_as_long_as_the_task_asks(parts: Make) -> None:
+    """Every right answer is as long as the task's own limit; a limit that is set counts."""
+    assert parts(estimator="dapo").learner.estimator.overlong == 0.0
+    assert parts(estimator="dapo", max_tokens=20).learner.estimator.overlong == 0.2
+
+
+def test_steps_without_an_order_say_so(parts: Make, tmp_path: Path) -> None:
+    trainer = begin(parts(strategy="speed-released:fresh=64", steps=4), tmp_path)
+    trainer.run()
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    idle = [row for row in map(json.loads, lines) if not row["orders"]]
+    assert idle
+    assert all(row["rollouts/pass_rate"] is None for row in idle)
+    assert all(row["timing/generate"] == 0.0 for row in idle)
+    assert all("selection/epochs.epoch" in row for row in idle)
 
 
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(
