@@ -3,11 +3,12 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 OUT ?= out
 
-.PHONY: help demo test test-vllm check lint types unit clean
+.PHONY: help demo test test-vllm check lint types unit notebooks clean
 
 help:
 	@echo "make demo       compare the strategies on real pass rates, write $(OUT)/demo/report.html"
 	@echo "make test       all that CI runs: lint, format, types, tests, notebooks (also make check)"
+	@echo "make notebooks  execute the notebooks in full and write their outputs into them"
 	@echo "make test-vllm  run vLLM for real on a CPU, in an environment of its own (3.5 GB; Linux)"
 	@echo "make clean      remove the environments and everything that was made"
 
@@ -26,7 +27,10 @@ types: .venv/dev
 	$(RUN) -m pyright
 
 unit: .venv/dev
-	$(RUN) -m pytest -n 2 --dist worksteal --nbmake
+	$(RUN) -m pytest -n 2 --dist worksteal
+
+notebooks: .venv/dev
+	OMP_NUM_THREADS=1 $(RUN) notebooks/execute.py
 
 # Generated on a CPU with one thread and 1 GB of cache, without a word to the hub.
 test-vllm: .venv-vllm/ready
