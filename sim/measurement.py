@@ -1,9 +1,9 @@
 """The constants of a measured world from the file of a measurement.
 
 The file is the JSON that `smallscale.measurement` writes; the two rooms meet in it and nowhere
-else. A family of which no prompt both passed and failed often enough has no scores; it gets
-those of the measured family whose start log-odds are nearest. Estimates that are unbiased may
-come out beyond what a constant can be, and are cut there.
+else. A family of which no prompt both passed and failed often enough has no scores, and one
+with few may have an unbiased |D|^2 below 0; it gets those of the measured family whose start
+log-odds are nearest. Other estimates beyond what a constant can be are cut there.
 """
 
 import json
@@ -43,7 +43,7 @@ def constants(told: Mapping[str, Any]) -> Constants:
         ValueError: A number is impossible.
     """
     families: Sequence[Family] = told["families"]
-    seen = [family for family in families if family["contrast"] is not None]
+    seen = [family for family in families if _measured(family)]
     if not seen:
         raise SettingError("no family was measured: measure anew, with more rollouts")
     filled = [_nearest(family, seen) for family in families]
@@ -73,9 +73,14 @@ def digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
+def _measured(family: Family) -> bool:
+    """Whether a family has scores, and |D|^2 beyond their noise in both metrics."""
+    return family["contrast"] is not None and min(family["contrast"], family["step"]) > 0.0
+
+
 def _nearest(family: Family, seen: Sequence[Family]) -> Family:
     """The family itself if its scores were measured, else the one that starts nearest to it."""
-    if family["contrast"] is not None:
+    if _measured(family):
         return family
     return min(seen, key=lambda other: abs(other["log_odds"] - family["log_odds"]))
 

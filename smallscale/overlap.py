@@ -12,7 +12,7 @@ All rows alike would mean one normaliser for all parameters; the identity, one p
 $v_g$ is measured on batches of the family's prompts alone, as many as a uniform batch has, so
 that products of the means of different families are left out. $D_f^2$ is the product of D of
 different prompts, which is unbiased; where too few were scored, or noise makes the sum
-negative, $v_f$ stands for it.
+negative, $v_f$ stands for it, and all parameters count alike for a family that no batch moved.
 
 Axis legend: F families, P parameters, J prompts.
 """
@@ -49,10 +49,10 @@ def overlap(found: Survey, *, seed: int, batches: int = BATCHES) -> Float[np.nda
     shares = torch.stack([second_moment(found.parts, name, batches, rng) for name in names])
     whole = shares.sum(0)
     metric = torch.where(whole > 0.0, whole.rsqrt(), 0.0)
-    rows = [
-        _row(_weight(found, name, own) * metric, shares, whole)
-        for name, own in zip(names, shares, strict=True)
+    weights = [
+        _weight(found, name, own, metric) for name, own in zip(names, shares, strict=True)
     ]
+    rows = [_row(weight, shares, whole) for weight in weights]
     return torch.stack(rows).cpu().numpy()
 
 
@@ -81,15 +81,19 @@ def only(prompts: Prompts, family: str) -> Prompts:
 
 
 def _weight(
-    found: Survey, family: str, own: Float[torch.Tensor, "P"]
+    found: Survey,
+    family: str,
+    own: Float[torch.Tensor, "P"],
+    metric: Float[torch.Tensor, "P"],
 ) -> Float[torch.Tensor, "P"]:
-    """Square of the family's D at each parameter."""
+    """Square of the family's D at each parameter, in Adam's metric, or what stands for it."""
     known = [one.contrast.double() for one in found.scored if one.family == family]
-    if len(known) < 2:
-        return own
-    rows = torch.stack(known)
-    squares = (rows.sum(0).square() - rows.square().sum(0)) / (len(known) * (len(known) - 1))
-    return squares if float(squares.sum()) > 0.0 else own
+    if len(known) > 1:
+        rows = torch.stack(known)
+        squares = (rows.sum(0).square() - rows.square().sum(0)) * metric
+        if float(squares.sum()) > 0.0:
+            return squares
+    return own * metric if float(own.sum()) > 0.0 else metric
 
 
 def _row(

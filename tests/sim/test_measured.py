@@ -29,6 +29,10 @@ def test_every_set_has_every_family_in_its_share_at_normal_quantiles() -> None:
     assert abs(np.corrcoef(height[:30], log_odds[:30])[0, 1]) < 0.5
 
 
+def test_of_shares_that_do_not_come_out_even_the_largest_remainder_is_rounded_up() -> None:
+    assert np.bincount(drawn(TWO, (41,))[0]).tolist() == [31, 10]
+
+
 def test_prompts_are_the_same_whatever_the_seed() -> None:
     policies = [measured(spread=0.8).begin(seeded(seed)) for seed in (0, 1)]
     rates, contrasts = (

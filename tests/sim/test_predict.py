@@ -1,0 +1,194 @@
+"""Predictions: what a measurement says, what is simulated from it, and what is written."""
+
+import json
+from dataclasses import replace
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from report import agreement
+from selection.settings import SettingError
+from sim import measurement
+from sim.predict import Prediction, interval, predictions, run, simulated
+from sim.predict_cli import Predict
+from tests.sim.measured_worlds import family, measured, saved, told
+from tests.terminal import Terminal
+
+ADAM = {"optimizer": "adam"}
+
+
+def prediction(**changes: Any) -> Prediction:  # noqa: ANN401
+    """A little prediction: the world starts at .56 and passes .7 in 10 to 20 steps."""
+    known: dict[str, Any] = {
+        "world": measured(learner=ADAM),
+        "name": "measured: two",
+        "strategies": ("dynamic", "speed-released"),
+        "targets": (0.6, 0.65),
+        "seeds": 3,
+    }
+    return Prediction(**(known | changes))
+
+
+def test_a_measurement_is_read_family_by_family() -> None:
+    known = measurement.constants(told())
+    assert known.families == ("copied", "sorted")
+    assert known.log_odds == (0.0, -2.0)
+    assert known.deviations == (0.8, 0.8)
+    assert known.steps == (3.0, 9.0)
+    assert known.energies == (200.0, 600.0)
+    assert known.fail_noises == (300.0, 300.0)
+    assert (known.cosine_within, known.cosine_across) == (0.3, 0.05)
+    assert (known.plain_within, known.plain_across) == (0.25, 0.1)
+    assert (known.spread, known.felt, known.overlap) == (0.4, 0.15, ())
+    assert measurement.constants(told(overlap=[[0.7, 0.3], [0.4, 0.6]])).overlap[1] == (
+        0.4,
+        0.6,
+    )
+
+
+def test_a_family_without_scores_gets_those_of_the_nearest_start() -> None:
+    nothing = {"contrast": None, "pass_noise": None, "fail_noise": None, "step": None}
+    lost = family("doubled", log_odds=-6.0, **nothing)
+    seen = told()["families"]
+    thirds = [{**one, "share": 1 / 3} for one in (*seen, lost)]
+    known = measurement.constants(told(families=thirds))
+    assert known.steps == (3.0, 9.0, 9.0)
+    assert known.energies == (200.0, 600.0, 600.0)
+    assert known.log_odds == (0.0, -2.0, -6.0)
+    for noisy in ({"contrast": -1.0}, {"step": -1.0}):
+        lost = family("doubled", log_odds=-0.5, **noisy)
+        known = measurement.constants(told(families=[*thirds[:2], {**lost, "share": 1 / 3}]))
+        assert (known.steps[2], known.energies[2]) == (3.0, 200.0)
+    with pytest.raises(SettingError, match="no family was measured"):
+        measurement.constants(told(families=[lost]))
+
+
+def test_estimates_beyond_what_they_can_be_are_cut() -> None:
+    noisy = [family(share=1.0, pass_noise=-3.0, fail_noise=-1.0)]
+    known = measurement.constants(
+        told(cosine_within=1.2, cosine_across=-0.1, felt=1.4, families=noisy)
+    )
+    assert (known.cosine_within, known.cosine_across, known.felt) == (1.0, 0.0, 1.0)
+    assert (known.pass_noises, known.fail_noises) == ((0.0,), (0.0,))
+    lone = measurement.constants(told(cosine_across=None, felt=None, families=noisy))
+    assert (lone.cosine_across, lone.felt) == (0.0, 1 / 6)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"families": 3}', '{"families": [{}]}'])
+def test_a_file_that_is_no_measurement_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "measured.json"
+    file.write_text(text)
+    with pytest.raises(SettingError, match=r"measured\.json is no measurement"):
+        measurement.load(file)
+
+
+def test_the_interval_holds_doubt_and_the_luck_of_both_sides() -> None:
+    what = prediction(doubt=0.1, runs=5)
+    found = interval(np.array([0.1, 0.2, 0.3, 0.4]), what)
+    luck = np.sqrt(0.05 / 3)
+    reach = 1.959964 * np.sqrt(0.01 + luck**2 / 5 + luck**2 / 4)
+    assert found["luck"] == pytest.approx(luck)
+    assert found["ratio"] == pytest.approx(exp(0.25))
+    assert found["low"] == pytest.approx(exp(0.25 - reach))
+    assert found["high"] == pytest.approx(exp(0.25 + reach))
+    sure = interval(np.zeros(4), what, exact=True)
+    assert (sure["low"], sure["ratio"], sure["high"]) == (1.0, 1.0, 1.0)
+
+
+def test_predictions_are_paired_ratios_in_every_countable_currency() -> None:
+    what = prediction()
+    records = list(simulated(what))
+    assert [one.strategy for one in records[:3]] == ["uniform", "dynamic", "speed-released"]
+    found = predictions(records, what)
+    assert len(found) == 2 * 5 * 3
+    measured_again = agreement.measured(records, [0.6, 0.65])
+    both = agreement.agreement(found, measured_again)
+    assert len(both) == 2 * 5 * 2
+    assert both["error"].to_numpy(float) == pytest.approx(0.0, abs=1e-12)
+    ours = found[found["strategy"] == "uniform"]
+    assert (ours["ratio"] == 1.0).all()
+    assert (ours["high"] == 1.0).all()
+    steps = ours[ours["currency"] == "step"]["cost"].to_numpy()
+    rollouts = ours[ours["currency"] == "rollouts"]["cost"].to_numpy()
+    assert rollouts == pytest.approx(32 * steps, rel=1e-9)
+
+
+def test_a_run_ends_past_the_highest_target_and_repeats_itself() -> None:
+    what = prediction(targets=(0.6, 0.65))
+    one, again = (run(what, "dynamic", 1) for _ in range(2))
+    accuracy = one.columns["accuracy"]
+    assert accuracy[-1] >= 0.66
+    assert (accuracy[:-1] < 0.66).all()
+    assert (again.columns["accuracy"] == accuracy).all()
+    assert (run(what, "dynamic", 2).columns["accuracy"][:5] != accuracy[:5]).any()
+
+
+def test_a_target_out_of_reach_is_refused() -> None:
+    what = prediction(steps=2, targets=(0.9,), strategies=("uniform",))
+    with pytest.raises(SettingError, match=r"target=0\.9 must lie between"):
+        predictions(list(simulated(what)), what)
+    behind = prediction(targets=(0.1,), strategies=("uniform",))
+    with pytest.raises(SettingError, match=r"target=0\.1 must lie between"):
+        predictions(list(simulated(behind)), behind)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"targets": ()}, "targets"),
+        ({"targets": (1.0,)}, "targets"),
+        ({"doubt": -0.1}, "doubt"),
+        ({"runs": 0}, "runs"),
+        ({"strategies": ("sped",)}, "speed"),
+    ],
+)
+def test_impossible_predictions_are_refused_by_name(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        prediction(**changes)
+
+
+SMALL = ["--strategies", "uniform", "dynamic", "--targets", "0.4", "--groups", "4"]
+SMALL += ["--rollouts", "8", "--prompts", "60", "--held-out", "16", "--seeds", "20"]
+
+
+def test_the_command_writes_predictions_and_all_that_they_depend_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    file, terminal = saved(tmp_path), Terminal(monkeypatch, capsys)
+    written: list[bytes] = []
+    for name in ("one", "two"):
+        out = str(tmp_path / name)
+        status, said, _ = terminal(
+            "predict", str(file), *SMALL, "--fraction", "0.1", "--out", out
+        )
+        assert status == 0
+        assert "dynamic" in said
+        written.append((tmp_path / name / "predictions.csv").read_bytes())
+    assert written[0] == written[1]
+    assert len(pd.read_csv(tmp_path / "one" / "predictions.csv")) == 5 * 2
+    noted = json.loads((tmp_path / "one" / "prediction.json").read_text())
+    assert noted["measurement"] == measurement.digest(file)
+    assert (noted["seeds"], noted["runs"], noted["doubt"]) == (2, 5, 0.1)
+    assert noted["world"]["constants"]["families"] == ["copied", "sorted"]
+    assert noted["command"].startswith("passband predict")
+
+
+def test_options_reach_the_world(tmp_path: Path) -> None:
+    file = saved(tmp_path, overlap=[[0.7, 0.3], [0.4, 0.6]])
+    asked = Predict(measurement=file, groups=8, rollouts=4, prompts=50, held_out=9, updates=3)
+    what = asked.what()
+    learner = what.world.learner
+    assert (learner.groups, learner.rollouts, learner.updates) == (8, 4, 3)
+    assert (what.world.prompts, what.world.held_out) == (50, 9)
+    assert what.world.constants.overlap == ((0.7, 0.3), (0.4, 0.6))
+    assert replace(asked, one_normaliser=True).what().world.constants.overlap == ()
+    assert what.name == "measured: measured"
+    with pytest.raises(SettingError, match="fraction"):
+        replace(asked, fraction=0.0).what()
