@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 FOLDER = Path(__file__).parent
-COLORS = 64  # of a picture; lines keep their smooth edges
+COLORS = 256  # of a palette: fewer spoil the ends of colour bars
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -8,6 +8,8 @@ training step are used: the same for all strategies, or those of each release (s
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -146,7 +148,6 @@ class Place:
     steps: int
 
 
-@lru_cache(maxsize=64)
 def place(text: str, sizes: Sizes) -> Place:
     """The world that a setting names, at these sizes; remembered, for prompts are drawn.
 
@@ -156,6 +157,19 @@ def place(text: str, sizes: Sizes) -> Place:
     Raises:
         SettingError: Its name or a key is unknown, or a value is wrong.
     """
+    return _place(text, sizes, log_digest(parse(text)[1].get("population", "")))
+
+
+def log_digest(population: str) -> str:
+    """What tells a log of pass counts from one that stood in the same file before."""
+    if not population.lower().endswith(".json"):
+        return ""
+    file = Path(population).expanduser()
+    return sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+
+
+@lru_cache(maxsize=64)
+def _place(text: str, sizes: Sizes, _: str) -> Place:
     name, changes = parse(text)
     if name not in WORLDS:
         raise nearest(name, list(WORLDS), "world")

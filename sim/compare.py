@@ -21,10 +21,9 @@ from selection.checks import counts
 from selection.driver import StarvedError
 from selection.settings import SettingError, nearest
 from selection.strategies import Runnable, Sizes, strategy
-from sim.catalogue import Place, place, plan
+from sim.catalogue import Place, log_digest, place, plan
 from sim.costs import PRESETS, Costs
 from sim.run import simulate
-from sim.world import World
 from theory import advantages
 
 BASELINE = "uniform"
@@ -183,7 +182,7 @@ def _setting(cell: Cell, where: Place, who: Runnable) -> dict[str, str | int | f
         "steps": where.steps,
         "accounting": where.entry.accounting,
         "world_knobs": repr(where.world),
-        "log": _digest(where.world),
+        "log": log_digest(getattr(where.world, "population", "")),
         "strategy_knobs": who.knobs(cell.sizes),
         "costs": repr(Costs.preset(cell.costs)),
         "target": where.target,
@@ -207,11 +206,3 @@ def code_digest() -> str:
             if file.suffix in (".py", ".json", ".csv"):
                 digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _digest(world: World) -> str:
-    """What tells a log of pass counts from one that stood in the same file before."""
-    name = getattr(world, "population", "")
-    if not name.lower().endswith(".json"):
-        return ""
-    return sha256(Path(name).expanduser().read_bytes()).hexdigest()

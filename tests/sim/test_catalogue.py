@@ -1,7 +1,9 @@
 """Everything that can be named runs, at any size, or is refused in one line."""
 
+import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -345,3 +347,12 @@ def test_looking_at_a_strategy_asks_for_no_pass_rates() -> None:
     """And one that did would say so, rather than look at rates that are nobody's."""
     oracle = strategy("oracle", SMALL)
     assert "Oracle" in oracle.knobs(SMALL)
+
+
+def test_a_log_that_changes_is_read_again(tmp_path: Path) -> None:
+    """A place is remembered by its setting, and the log behind the same name may be another."""
+    log, sizes = tmp_path / "log.json", Sizes(prompts=50)
+    log.write_text(json.dumps({"rollouts": 8, "passes": [4] * 10}))
+    middling = place(f"static-1.5b:population={log}", sizes).target
+    log.write_text(json.dumps({"rollouts": 8, "passes": [1] * 10}))
+    assert place(f"static-1.5b:population={log}", sizes).target < middling
