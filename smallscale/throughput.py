@@ -82,7 +82,7 @@ def measure(
     """Every measurement, as plain values for JSON."""
     bandwidth, rate = copy_rate(sizes.copied, device), matrix_rate(sizes.matrix, device)
     say(f"bandwidth {bandwidth / 1e9:,.1f} GB/s, matrix rate {rate / 1e12:,.2f} TFLOP/s")
-    model = models.fresh(sizes.shape, seed=0, device=device)
+    model: Any = models.fresh(sizes.shape, seed=0, device=device)
     trained = training(sizes, model, rate)
     say(f"training {trained.tokens_per_second:,.0f} tokens/s, at most {trained.bound:,.0f}")
     model = model.to(dtype=torch.bfloat16 if device == "cuda" else torch.float32)

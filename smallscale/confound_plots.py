@@ -1,0 +1,188 @@
+"""The update confound in pictures: progress, ratios, and what tuning a baseline does.
+
+Colours are the strategies', as everywhere; a broken line or a hollow marker means six updates.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from report.aggregate import Estimate, mean_band
+from report.record import Record
+from report.style import house, looks
+from smallscale.confound import BASE, CORE, SETTINGS, Arm
+from smallscale.confound_costs import SIMULATED, Paid, indexed, ratio
+
+POINTS = 100  # of a curve
+TARGET = 0.7  # of the plots that show one
+BROKEN = (0, (5, 2))
+SHORT = {"uniform": "uniform", "speed-released": "SPEED", "dynamic": "dynamic"}
+PAIRS: tuple[tuple[str, Arm, str], ...] = (  # what is drawn against what, from the top
+    ("SPEED 6 : uniform 1", Arm(strategy="speed-released", updates=6), BASE),
+    ("uniform 6 : uniform 1", Arm(strategy="uniform", updates=6), BASE),
+    ("SPEED 1 : uniform 1", Arm(strategy="speed-released"), BASE),
+    ("SPEED 6 : uniform 6", Arm(strategy="speed-released", updates=6), "uniform:updates=6"),
+    ("dynamic 1 : uniform 1", Arm(strategy="dynamic"), BASE),
+    ("dynamic 6 : uniform 6", Arm(strategy="dynamic", updates=6), "uniform:updates=6"),
+)
+PANELS = {"step": "training steps", "rollouts": "rollouts", "modelled": "modelled seconds"}
+
+
+def curves(runs: Iterable[tuple[str, Arm, Record]], setting: str) -> Figure:
+    """Accuracy of the core arms of a setting by step, update and rollout: mean and 95% band."""
+    groups: dict[str, list[Record]] = {}
+    for where, arm, record in runs:
+        if where == setting:
+            groups.setdefault(arm.name, []).append(record)
+    with house():
+        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
+        panels = figure.subplots(1, 3, sharey=True)
+        for panel, (cost, told) in zip(
+            panels,
+            {
+                "step": "training steps",
+                "updates": "optimizer updates",
+                "rollouts": "rollouts generated",
+            }.items(),
+            strict=True,
+        ):
+            for arm in SETTINGS[setting].arms:
+                if arm in CORE and arm.name in groups:
+                    _curve(panel, groups[arm.name], arm, cost)
+            panel.set(xlabel=told, xlim=(0, None))
+        panels[0].set_ylabel("mean held-out pass rate")
+        figure.suptitle(SETTINGS[setting].told, fontsize=9, fontweight="bold")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def ratios(runs: pd.DataFrame) -> Figure:
+    """Costs of a target relative to uniform selection, a row of panels per setting."""
+    paid = indexed(runs)
+    named = [name for name in SETTINGS if name in set(runs["setting"])]
+    with house():
+        figure = Figure(figsize=(9.6, 0.5 + 1.9 * len(named)), layout="constrained")
+        grid = figure.subplots(
+            len(named), len(PANELS), sharex="col", sharey=True, squeeze=False
+        )
+        for row, setting in zip(grid, named, strict=True):
+            for panel, currency in zip(row, PANELS, strict=True):
+                _forest(panel, paid, setting, currency)
+            row[0].set_yticks(range(len(PAIRS)), [name for name, _, _ in PAIRS])
+            row[0].set_ylim(len(PAIRS) - 0.4, -0.6)
+            row[0].set_title(SETTINGS[setting].told)
+        for panel, told in zip(grid[-1], PANELS.values(), strict=True):
+            panel.set_xlabel(f"{told}, ratio")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def tuning(runs: pd.DataFrame) -> Figure:
+    """How many times fewer steps uniform selection takes, by learning rate and by updates."""
+    sweeps: tuple[tuple[str, list[tuple[int, Arm]]], ...] = (
+        (
+            "learning rate, multiple of the setting's",
+            [(x, Arm(strategy="uniform", faster=x)) for x in (1, 2, 4, 8)],
+        ),
+        (
+            "optimizer updates per training step",
+            [(u, Arm(strategy="uniform", updates=u)) for u in (1, 2, 3, 6, 12)],
+        ),
+    )
+    six, paid = Arm(strategy="speed-released", updates=6), indexed(runs)
+    with house():
+        figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+        panels = figure.subplots(1, 2, sharey=True)
+        for panel, (told, arms) in zip(panels, sweeps, strict=True):
+            for color, target in zip(
+                ("#999999", "#444444", "#000000"), (0.6, 0.7, 0.8), strict=True
+            ):
+                found = [
+                    ratio(paid, "adam", arm.name, BASE, target, "step")[0] for _, arm in arms
+                ]
+                _speedups(panel, [x for x, _ in arms], found, color, f"uniform, to {target}")
+            level = 1 / ratio(paid, "adam", six.name, BASE, TARGET, "step")[0].value
+            color = looks(("speed",))["speed"].color
+            panel.axhline(
+                level, color=color, linestyle=BROKEN, label=f"SPEED at 6, to {TARGET}"
+            )
+            panel.set(xscale="log", yscale="log", xlabel=told)
+            panel.set_xticks([x for x, _ in arms], [str(x) for x, _ in arms])
+            panel.set_yticks([1, 2, 4, 8], ["1", "2", "4", "8"])
+            panel.minorticks_off()
+            panel.set_xlim(0.85, 1.15 * arms[-1][0])
+        panels[0].set_ylabel("training steps, times fewer\nthan uniform at 1 update")
+        panels[1].legend(loc="lower right")
+    return figure
+
+
+def _curve(panel: Axes, group: Sequence[Record], arm: Arm, cost: str) -> None:
+    """The mean curve of an arm and its band, up to where its cheapest run ends."""
+    columns = [one.columns for one in group]
+    along = np.linspace(0.0, min(c[cost][-1] for c in columns), POINTS)
+    samples = np.stack([np.interp(along, c[cost], c["accuracy"]) for c in columns])
+    middle, low, high = mean_band(samples)
+    color = _color(arm)
+    line: Any = "-" if arm.updates == 1 else BROKEN
+    told = f"{SHORT[arm.strategy]}, {arm.updates} update{'s' if arm.updates > 1 else ''}"
+    panel.plot(along, middle, color=color, linestyle=line, label=told)
+    if len(group) > 2:  # the band of two seeds hides everything else
+        panel.fill_between(along, low, high, color=color, alpha=0.15, linewidth=0)
+
+
+def _forest(panel: Axes, paid: Paid, setting: str, currency: str) -> None:
+    """The pairs of a setting in one currency, the network's beside the coupled world's."""
+    for where, shift, fill in ((setting, -0.13, True), (setting + SIMULATED, 0.13, False)):
+        for place, (_, arm, base) in enumerate(PAIRS):
+            found, seeds = ratio(paid, where, arm.name, base, TARGET, currency)
+            if not seeds or not np.isfinite(found.value):
+                continue
+            color = _color(arm) if fill else "#888888"
+            ends = np.array([[found.value - found.low], [found.high - found.value]])
+            panel.errorbar(
+                [found.value],
+                [place + shift],
+                xerr=np.nan_to_num(ends, posinf=0.0),
+                fmt="o" if fill else "D",
+                color=color,
+                markersize=4.5 if fill else 3.5,
+                markerfacecolor=color if fill else "white",
+                capsize=1.5,
+            )
+    panel.axvline(1.0, color="#444444", linewidth=0.8)
+    panel.set_xscale("log")
+    panel.set_xticks([0.125, 0.25, 0.5, 1, 2, 4], ["1/8", "1/4", "1/2", "1", "2", "4"])
+    panel.minorticks_off()
+    panel.grid(visible=False, axis="y")
+    panel.plot([], [], "o", color="#444444", label="network, 95% interval")
+    panel.plot([], [], "D", color="#888888", markerfacecolor="white", label="coupled world")
+
+
+def _speedups(
+    panel: Axes, places: Sequence[int], found: Sequence[Estimate], color: str, told: str
+) -> None:
+    """Speedups with their intervals; those of runs that did not all arrive are left out."""
+    middle = 1 / np.array([(e.value, e.high, e.low) for e in found]).T
+    known = np.array([one.bound == "exact" for one in found])
+    middle[:, ~known] = np.nan
+    panel.errorbar(
+        places,
+        middle[0],
+        yerr=np.nan_to_num(np.abs(middle[1:] - middle[0])),
+        fmt="o-",
+        color=color,
+        markersize=4,
+        capsize=1.5,
+        label=told,
+    )
+
+
+def _color(arm: Arm) -> str:
+    system = arm.strategy.partition("-")[0]
+    return looks((system,))[system].color
