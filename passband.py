@@ -25,6 +25,21 @@ COMMANDS = {  # command: (module, class of its options, what it does)
     "train": ("smallscale.cli", "Train", "a language model on prompts that a strategy chooses"),
     "evaluate": ("smallscale.cli", "Evaluate", "the pass rate of a model on held-out prompts"),
     "compare-runs": ("smallscale.cli", "CompareRuns", "trained models side by side"),
+    "warm-start": ("smallscale.prediction_cli", "WarmStart", "a base model of another width"),
+    "measure": ("smallscale.prediction_cli", "Measure", "a model before it is trained"),
+    "predict": ("sim.predict_cli", "Predict", "real runs, from what was measured before them"),
+    "study": ("smallscale.prediction_cli", "Study", "a model under every strategy and seed"),
+    "judge": (
+        "report.agreement_cli",
+        "Judge",
+        "predictions against the runs that followed",
+    ),
+    "snr": ("smallscale.snr_cli", "Snr", "gradient geometry and SNR in a language model"),
+    "confound": (
+        "smallscale.confound_cli",
+        "Confound",
+        "how much of a speedup is optimizer updates",
+    ),
     "bench sim": ("sim.cli", "Bench", "how fast the simulator is, beside what it cannot avoid"),
     "bench train": ("smallscale.cli", "Bench", "how fast training is, beside TRL's trainer"),
 }

@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from report.currencies import CURRENCIES, Currency
+from report.currencies import CURRENCIES, Currency, time_to_target
 from report.record import Record
+from report.runs import in_order
 from report.summary import summarize
 
 Row = dict[str, Any]
@@ -68,6 +69,22 @@ def measured(
     }
     columns = [*KEY, *names.values(), "reached", "seeds"]
     return kept.rename(columns=names)[columns].reset_index(drop=True)
+
+
+def costs(records: Iterable[Record], targets: Sequence[float]) -> pd.DataFrame:
+    """What every single run paid for each target; infinite where it never reached it."""
+    rows = [
+        {"strategy": one.strategy, "seed": one.seed, "target": target}
+        | {currency.column: _cost(one, currency, target) for currency in COUNTED}
+        for one in in_order(records)
+        for target in targets
+    ]
+    return pd.DataFrame(rows)
+
+
+def _cost(record: Record, currency: Currency, target: float) -> float:
+    columns = record.columns
+    return time_to_target(columns[record.progress], columns[currency.column], target)
 
 
 def load(path: Path) -> pd.DataFrame:

@@ -32,7 +32,7 @@ class Judge:
         predicted: Folder with the `predictions.csv` of `passband predict`, or such a file.
         runs: Folders of runs, or folders of such folders.
         baseline: The strategy that ratios refer to.
-        out: Folder for agreement.csv, ranking.csv, verdict.csv and agreement.png.
+        out: Folder for agreement, ranking, verdict and runs (all .csv) and agreement.png.
     """
 
     predicted: tyro.conf.Positional[Path]
@@ -44,12 +44,14 @@ class Judge:
         """Print how the prediction did, and write tables and picture."""
         predictions = agreement.load(predictions_file(self.predicted))
         targets = [float(x) for x in dict.fromkeys(predictions["target"])]
-        found = agreement.measured(records(self.runs), targets, baseline=self.baseline)
+        runs = records(self.runs)
+        found = agreement.measured(runs, targets, baseline=self.baseline)
         table = agreement.agreement(predictions, found)
         pairs = agreement.rankings(table, baseline=self.baseline)
         summary = agreement.verdicts(table, pairs)
         atomic.folder(self.out)
-        for name, frame in {"agreement": table, "ranking": pairs, "verdict": summary}.items():
+        tables = {"agreement": table, "ranking": pairs, "verdict": summary}
+        for name, frame in (tables | {"runs": agreement.costs(runs, targets)}).items():
             write_csv(frame, self.out / f"{name}.csv")
         if "exact" in list(table["bound"]):
             atomic.write(self.out / "agreement.png", png(agreement_plot(table)))

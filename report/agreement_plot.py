@@ -1,7 +1,6 @@
 """Predicted against measured ratios, a panel per currency: on the diagonal they agree."""
 
 from collections.abc import Hashable, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from report.agreement import CLOSE, COUNTED
 from report.style import PANELS, WIDTH, Look, house, looks
 
-TICKS = tuple(2.0 ** (k / 2) for k in range(-12, 13, 2))
+FINE = (0.25, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0)  # ticks
+COARSE = (0.125, 0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 4.0, 8.0)  # of a range beyond a factor 4
 MARGIN = 1.15
 FADES = (1.0, 0.65, 0.4, 0.25)  # of the targets, from the lowest
 
@@ -27,15 +27,15 @@ def agreement_plot(table: pd.DataFrame) -> Figure:
     the higher the target. Ratios that are only bounds are not drawn.
     """
     drawn = table.loc[table["bound"] == "exact"]
-    styles, limits = looks(drawn["strategy"]), _limits(drawn)
+    styles = looks(drawn["strategy"])
     targets = sorted(set(drawn["target"]))
     with house():
         figure = Figure(figsize=(WIDTH, 6.8), layout="constrained")
-        panels = figure.subplots(*PANELS, sharex=True, sharey=True)
+        panels = figure.subplots(*PANELS)
         for panel, currency in zip(panels.flat, COUNTED, strict=False):
             panel.set_title(currency.label)
-            _axes(panel, limits)
             here = drawn.loc[drawn["currency"] == currency.column]
+            _axes(panel, _limits(here))
             for row in here.to_dict("records"):
                 _draw(panel, row, styles[row["strategy"]], targets.index(row["target"]))
         for panel in panels.flat[len(COUNTED) :]:
@@ -58,14 +58,15 @@ def _limits(drawn: pd.DataFrame) -> tuple[float, float]:
 
 def _axes(panel: Axes, limits: tuple[float, float]) -> None:
     line = np.array(limits)
+    ticks = FINE if limits[1] < 4.0 * limits[0] else COARSE
     panel.set_xscale("log", base=2)
     panel.set_yscale("log", base=2)
     panel.fill_between(line, line * (1 - CLOSE), line * (1 + CLOSE), color="#eeeeee", zorder=0)
     panel.plot(line, line, color="#888888", linewidth=1.0, zorder=1)
     for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(FixedLocator(list(TICKS)))
+        axis.set_major_locator(FixedLocator(list(ticks)))
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda x, _: str(Fraction(x))))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     panel.set_xlim(*limits)
     panel.set_ylim(*limits)
     panel.set_aspect("equal")

@@ -28,6 +28,7 @@ from scipy.special import ndtri
 
 from selection.checks import counts, within
 from sim.coupled import Coupled, Logits
+from sim.fading import FadingLogits
 from sim.family_moments import FamilyLogits
 from sim.learner import Learner
 from sim.world import Progress
@@ -64,6 +65,7 @@ class Constants:
         felt: Share of the noise trace that Adam's second moment feels, chi.
         aligned: Share of the noise trace along the modelled coordinates, omega.
         overlap: Rows of O, each summing to 1; empty for one normaliser.
+        fade: How fast |D|^2 falls as log-odds rise above 0, beta; takes an overlap.
     """
 
     families: tuple[str, ...]
@@ -82,6 +84,7 @@ class Constants:
     felt: float
     aligned: float = 0.03
     overlap: tuple[Floats, ...] = ()
+    fade: float = 0.0
 
     def __post_init__(self) -> None:
         counts(families=len(self.families))
@@ -93,10 +96,12 @@ class Constants:
         if self.overlap and len(self.overlap) != len(self.families):
             raise ValueError(f"overlap has {len(self.overlap)} rows, not one per family")
         _check_sum("shares", self.shares)
+        if self.fade > 0.0 and not self.overlap:
+            raise ValueError(f"fade={self.fade} takes an overlap, and there is none")
         within(0.0, 1.0, cosine_within=self.cosine_within, plain_within=self.plain_within)
         within(0.0, self.cosine_within, cosine_across=self.cosine_across)
         within(0.0, self.plain_within, plain_across=self.plain_across)
-        within(0.0, 10.0, spread=self.spread)
+        within(0.0, 10.0, spread=self.spread, fade=self.fade)
         if min(*self.steps, *self.energies) <= 0.0:
             raise ValueError("steps and energies must be positive for every family")
 
@@ -162,9 +167,8 @@ class Measured:
         known = self.constants
         family, log_odds, height = drawn(known, (self.prompts, self.held_out))
         scale = np.exp(known.spread * height - known.spread**2 / 2)
-        kind = FamilyLogits if known.overlap else Logits
         contrast = scale * np.array(known.energies)[family] / known.energy
-        policy = kind(self.knobs, log_odds, family, contrast, training)
+        policy = self._kind(self.knobs, log_odds, family, contrast, training)
         policy.pass_noise = np.array(known.pass_noises)[family] / known.energy
         policy.fail_noise = np.array(known.fail_noises)[family] / known.energy
         reach = np.sqrt(scale * np.array(known.steps)[family])
@@ -172,9 +176,18 @@ class Measured:
         policy.on_family = reach * np.sqrt(known.cosine_within - known.cosine_across)
         if isinstance(policy, FamilyLogits):
             policy.overlap = np.array(known.overlap)
+        if isinstance(policy, FadingLogits):
+            policy.fade = known.fade
+            policy.settle()
         if self.learner.optimizer == "adam":
             policy.normaliser = policy.squared_norm_at_start(chance)
         return policy
+
+    @property
+    def _kind(self) -> type[Logits]:
+        if self.constants.fade > 0.0:
+            return FadingLogits
+        return FamilyLogits if self.constants.overlap else Logits
 
 
 def drawn(

@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import tyro
 from rich import box
@@ -16,6 +17,7 @@ from report import outputs
 from report.currencies import CURRENCIES
 from selection.settings import SettingError
 from sim import measurement, predict
+from sim.fading import slope
 from sim.learner import Learner
 from sim.measured import Measured
 
@@ -42,6 +44,8 @@ class Predict:
         runs: Seeds of the real runs, which the intervals are meant for.
         doubt: Standard deviation of the world's own error, in logs.
         one_normaliser: Whether all families share Adam's second moment, overlap or not.
+        fading: Whether |D|^2 fades as pass rates near 1, as fast as it does between families
+            at the start (see `sim.fading`).
         fraction: Share of the seeds, for a quick look.
         out: Folder for predictions.csv and prediction.json.
     """
@@ -58,6 +62,7 @@ class Predict:
     runs: int = 5
     doubt: float = 0.1
     one_normaliser: bool = False
+    fading: bool = False
     fraction: float = 1.0
     out: Path = Path("out/predict")
 
@@ -85,6 +90,9 @@ class Predict:
         known = measurement.load(self.measurement)
         if self.one_normaliser:
             known = replace(known, overlap=())
+        if self.fading:
+            fade = slope(np.array(known.log_odds), np.array(known.steps))
+            known = replace(known, fade=fade)
         learner = Learner(groups=self.groups, rollouts=self.rollouts, updates=self.updates)
         world = Measured(
             constants=known, prompts=self.prompts, held_out=self.held_out, learner=learner

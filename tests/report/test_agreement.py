@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PolyCollection
 
 from report import agreement
 from report.agreement_cli import Judge, records
@@ -41,13 +42,13 @@ def table(*rows: tuple[str, float, float, float, float]) -> pd.DataFrame:
 def test_measured_ratios_are_those_of_the_runs_at_every_target() -> None:
     """Mopps takes 8 steps for 10, whatever the target and the luck of the seed."""
     found = agreement.measured(trio(), [0.3, 0.35])
-    mopps = found[found["strategy"] == "mopps"]
+    mopps = found.loc[found["strategy"] == "mopps", :]
     assert mopps["currency"].tolist() == COUNTABLE * 2
     assert mopps["target"].tolist() == [0.3] * 5 + [0.35] * 5
     assert mopps["measured"].to_numpy() == pytest.approx(0.8, rel=1e-12)
     assert mopps["measured_low"].to_numpy() == pytest.approx(0.8, rel=1e-9)
     assert set(found["strategy"]) == {"mopps", "oracle"}
-    assert (found["seeds"] == 3).all()
+    assert found["seeds"].tolist() == [3] * 20
 
 
 def test_a_target_that_is_never_reached_is_a_bound_and_is_not_judged() -> None:
@@ -75,7 +76,7 @@ def test_close_is_within_15_percent_of_what_was_measured(ratio: float, close: bo
     assert both["strategy"].tolist() == ["mopps"] * 5
     assert both["error"].to_numpy() == pytest.approx(np.log(ratio / 0.8), rel=1e-9)
     assert both["close"].tolist() == [close] * 5
-    assert both["inside"].all()
+    assert both["inside"].tolist() == [True] * 5
 
 
 @pytest.mark.parametrize(
@@ -173,6 +174,10 @@ def test_the_command_prints_and_writes_what_it_found(
     assert written["inside"].tolist() == [True] * 5 + [False] * 5
     assert len(pd.read_csv(out / "ranking.csv")) == 15
     assert pd.read_csv(out / "verdict.csv")["agree"].tolist() == [2] * 5 + [10]
+    paid = pd.read_csv(out / "runs.csv")
+    assert paid["strategy"].tolist() == ["mopps"] * 3 + ["oracle"] * 3 + ["uniform"] * 3
+    assert paid["step"].to_numpy()[-3:] == pytest.approx(10.0 / np.array([1.0, 1.2, 1.4]))
+    assert paid["rollouts"].to_numpy() == pytest.approx(64 * paid["step"].to_numpy())
     assert (out / "agreement.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -210,15 +215,19 @@ def test_the_picture_has_a_panel_per_countable_currency_and_every_point() -> Non
     titled = [axes for axes in figure.axes if axes.get_title(loc="left")]
     assert len(titled) == 5
     for axes in titled:
-        points = [
-            line.get_xydata()[0] for line in axes.lines if line.get_marker() not in "None|_"
-        ]
-        assert len(points) == 2
-        assert {round(y, 2) for _, y in points} == {0.82, 1.1}
+        drawn = [line for line in axes.lines if str(line.get_marker()) not in "None|_"]
+        points = [np.asarray(line.get_xydata(), float)[0] for line in drawn]
+        assert {round(float(y), 2) for _, y in points} == {0.82, 1.1}
         assert min(x for x, _ in points) == pytest.approx(0.8)
+        assert len(points) == 2
+        (band,) = (x for x in axes.collections if isinstance(x, PolyCollection))
+        top = band.get_paths()[0].get_extents().y1  # at the right edge
+        assert top == pytest.approx(1.15 * axes.get_xlim()[1])
         low, high = axes.get_xlim()
         assert low < 0.7
         assert high > 1.3
-    legend = {text.get_text() for text in figure.axes[-1].get_legend().get_texts()}
+    box = figure.axes[-1].get_legend()
+    assert box is not None
+    legend = {text.get_text() for text in box.get_texts()}
     assert {"mopps", "greso", "target 0.3", "within 15%"} <= legend
     assert png(figure) == png(agreement_plot(both))

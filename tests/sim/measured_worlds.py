@@ -38,7 +38,7 @@ def measured(
     **changes: Any,  # noqa: ANN401
 ) -> Measured:
     """A world of constants with some changed, 4 groups of 8 rollouts; SGD unless named."""
-    sizes = {"groups": 4, "rollouts": 8, "optimizer": "sgd"}
+    sizes: dict[str, Any] = {"groups": 4, "rollouts": 8, "optimizer": "sgd"}
     return Measured(
         constants=replace(known, **changes),
         prompts=prompts,

@@ -115,7 +115,7 @@ def test_noise_is_the_family_s_own() -> None:
 def test_overlap_rows_in_the_proportion_of_second_moments_are_one_normaliser() -> None:
     """Without cosines across families nothing lies outside their squares: equal runs."""
     adam = {"optimizer": "adam", "updates": 2}
-    alone = {"cosine_across": 0.0, "plain_across": 0.0}
+    alone: dict[str, Any] = {"cosine_across": 0.0, "plain_across": 0.0}
     one = measured(learner=adam, **alone).begin(seeded())
     two = measured(learner=adam, overlap=((1.0, 0.0), (0.0, 1.0)), **alone).begin(seeded())
     assert isinstance(two, FamilyLogits)
@@ -129,7 +129,7 @@ def test_overlap_rows_in_the_proportion_of_second_moments_are_one_normaliser() -
 
 def test_with_normalisers_of_their_own_no_family_slows_another() -> None:
     """Twice the noise of the hard family's gradients halves its own moves at most."""
-    alone = {"cosine_across": 0.0, "plain_across": 0.0}
+    alone: dict[str, Any] = {"cosine_across": 0.0, "plain_across": 0.0}
     adam = {"optimizer": "adam"}
     moves: list[np.ndarray] = []
     for overlap in (((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (0.0, 1.0))):
@@ -137,7 +137,8 @@ def test_with_normalisers_of_their_own_no_family_slows_another() -> None:
         assert isinstance(policy, FamilyLogits)
         policy.normalisers = np.array([1.0, 1.0])
         before = logit(policy.pass_rates(ALL))
-        policy._update(FamilyGradient(0.0, np.ones(2), np.zeros(0), 5.0, np.array([1.0, 4.0])))
+        gradient = FamilyGradient(0.0, np.ones(2), np.zeros(0), 5.0, np.array([1.0, 4.0]))
+        policy._update(gradient)  # pyright: ignore[reportPrivateUsage] - one update, no batch
         moves.append((logit(policy.pass_rates(ALL)) - before) / policy.on_family)
     own, borrowed = moves
     assert own[policy.families == 0] == pytest.approx(1.0)

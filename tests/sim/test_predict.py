@@ -15,6 +15,7 @@ from selection.settings import SettingError
 from sim import measurement
 from sim.predict import Prediction, interval, predictions, run, simulated
 from sim.predict_cli import Predict
+from sim.run import Plan, simulate
 from tests.sim.measured_worlds import family, measured, saved, told
 from tests.terminal import Terminal
 
@@ -109,11 +110,12 @@ def test_predictions_are_paired_ratios_in_every_countable_currency() -> None:
     both = agreement.agreement(found, measured_again)
     assert len(both) == 2 * 5 * 2
     assert both["error"].to_numpy(float) == pytest.approx(0.0, abs=1e-12)
-    ours = found[found["strategy"] == "uniform"]
-    assert (ours["ratio"] == 1.0).all()
-    assert (ours["high"] == 1.0).all()
-    steps = ours[ours["currency"] == "step"]["cost"].to_numpy()
-    rollouts = ours[ours["currency"] == "rollouts"]["cost"].to_numpy()
+    ours = found.loc[found["strategy"] == "uniform", :]
+    assert set(ours["ratio"]) == set(ours["high"]) == {1.0}
+    steps, rollouts = (
+        ours.loc[ours["currency"] == name, "cost"].to_numpy(float)
+        for name in ("step", "rollouts")
+    )
     assert rollouts == pytest.approx(32 * steps, rel=1e-9)
 
 
@@ -125,6 +127,27 @@ def test_a_run_ends_past_the_highest_target_and_repeats_itself() -> None:
     assert (accuracy[:-1] < 0.66).all()
     assert (again.columns["accuracy"] == accuracy).all()
     assert (run(what, "dynamic", 2).columns["accuracy"][:5] != accuracy[:5]).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "surplus", "norms"),
+    [("dynamic", "drop", False), ("mopps", "keep", False), ("cures-norms", "keep", True)],
+)
+def test_a_strategy_keeps_the_terms_of_the_catalogue(
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    surplus: str,
+    norms: bool,  # noqa: FBT001
+) -> None:
+    plans: list[Plan] = []
+
+    def watched(plan: Plan, seed: int) -> Any:  # noqa: ANN401
+        plans.append(plan)
+        return simulate(plan, seed)
+
+    monkeypatch.setattr("sim.predict.simulate", watched)
+    run(prediction(targets=(0.57,)), name, 0)
+    assert [(plan.surplus, plan.norms) for plan in plans] == [(surplus, norms)]
 
 
 def test_a_target_out_of_reach_is_refused() -> None:
@@ -153,8 +176,8 @@ def test_impossible_predictions_are_refused_by_name(
         prediction(**changes)
 
 
-SMALL = ["--strategies", "uniform", "dynamic", "--targets", "0.4", "--groups", "4"]
-SMALL += ["--rollouts", "8", "--prompts", "60", "--held-out", "16", "--seeds", "20"]
+MODEL = ["--strategies", "uniform", "dynamic", "--targets", "0.4", "--groups", "4"]
+SMALL = [*MODEL, "--rollouts", "8", "--prompts", "60", "--held-out", "16", "--seeds", "20"]
 
 
 def test_the_command_writes_predictions_and_all_that_they_depend_on(
