@@ -30,6 +30,10 @@ def test_families_average_to_the_whole(parts: Make) -> None:
     families = np.array(made.held_out.families)
     whole = sum(found[f"evaluation/{f}"] * (families == f).sum() for f in set(families))
     np.testing.assert_allclose(whole / families.size, found["evaluation/accuracy"])
+    rates = pass_rates(made, made.held_out, 1, seed=0)
+    first = families[0]
+    own = rates[families == first].mean()
+    np.testing.assert_allclose(found[f"evaluation/{first}"], own)
 
 
 def test_equal_seeds_give_equal_estimates(parts: Make) -> None:

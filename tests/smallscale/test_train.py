@@ -21,7 +21,9 @@ from selection import Order, Outcome
 from smallscale import checkpoints, models, tasks, turn
 from smallscale.assembly import Parts
 from smallscale.learner import DivergedError
+from smallscale.progress import Judged, Progress
 from smallscale.prompts import Prompts
+from smallscale.rollouts import Rollouts
 from smallscale.run_directory import RunDirectory, RunFolderError
 from smallscale.stopping import Stop
 from smallscale.train import Trainer
@@ -114,6 +116,36 @@ def test_the_resumed_run_carries_pending_and_surplus_groups(
     places = checkpoints.saved(tmp_path / "checkpoints")
     with np.load(places[-1] / "arrays.npz", allow_pickle=False) as arrays:
         assert any(name.startswith("store.") for name in arrays.files)
+
+
+def test_rollouts_are_forgotten_once_trained_on(parts: Make, tmp_path: Path) -> None:
+    trainer = begin(parts(steps=3), tmp_path)
+    trainer.run()
+    assert trainer.progress.store == {}
+    assert trainer.progress.segments == 12
+
+
+def test_surplus_is_kept_or_dropped_as_the_strategy_says(parts: Make, tmp_path: Path) -> None:
+    """Rounds of 16 prompts for 4 groups leave some over, which dynamic sampling drops."""
+    ready = {}
+    for strategy in ("dynamic-released", "speed-released:fresh=24"):
+        trainer = begin(parts(strategy=strategy, steps=4), tmp_path / strategy[:5])
+        trainer.run()
+        rows = metrics(tmp_path / strategy[:5])
+        ready[strategy] = max(row["selection/ready_groups"] for row in rows)
+    assert ready["dynamic-released"] == 0
+    assert ready["speed-released:fresh=24"] > 0
+
+
+def test_a_copy_of_the_progress_shares_nothing_that_changes(parts: Make) -> None:
+    made = parts()
+    before = Progress.start(made.selector.init(len(made.prompts)), 0)
+    later = before.copy()
+    later.keep([Judged(Rollouts.none(), np.zeros(0, bool))])
+    later.totals.generated(5, 1.0)
+    later.rows.append({})
+    assert (before.store, before.segments, before.totals.rollouts) == ({}, 0, 0)
+    assert before.rows == []
 
 
 def test_groups_of_several_policies_are_reported(parts: Make, tmp_path: Path) -> None:
