@@ -13,20 +13,17 @@ change of it, name another folder.
 
 import json
 import shutil
-import signal
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from math import inf
 from pathlib import Path
-from threading import current_thread, main_thread
 from typing import Any
 
 import torch
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from report import atomic
+from report.parallel import unordered
 from report.record import Record, load
 from selection.checks import counts
 from selection.settings import SettingError
@@ -69,7 +66,7 @@ def study(
     work = [(config, out, cache, enough) for config in todo]
     with tqdm(total=len(configs), unit="run", disable=None) as bar:
         bar.update(len(configs) - len(todo))
-        for name in _done(work, jobs):
+        for name in unordered(run, work, jobs):
             bar.update()
             bar.set_postfix_str(name)
     return [load(path(config, out) / "record.json") for config in configs]
@@ -134,27 +131,3 @@ def _check(configs: Sequence[Config]) -> None:
 def _one_of_each_model(configs: Sequence[Config]) -> list[Config]:
     """A configuration for every warm start, so that processes find them made."""
     return list({(one.model, one.prompts, one.device): one for one in configs}.values())
-
-
-def _done(work: Sequence[tuple[Config, Path, Path, float]], jobs: int) -> Iterator[str]:
-    """The names of runs as they end."""
-    if jobs == 1 or len(work) < 2:
-        yield from (run(*one) for one in work)
-        return
-    parallel: Any = Parallel(n_jobs=min(jobs, len(work)), return_as="generator_unordered")
-    with _deaf():
-        names = parallel(delayed(run)(*one) for one in work)
-    yield from names
-
-
-@contextmanager
-def _deaf() -> Generator[None]:
-    """A context in which processes are started deaf to Ctrl-C, which only this one answers."""
-    if current_thread() is not main_thread():  # signals reach the main thread alone
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
