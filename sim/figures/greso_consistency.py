@@ -23,8 +23,8 @@ from report.aggregate import mean_band
 from report.style import Look, looks
 from sim.drifting import Drifting
 from sim.figures.entry import Drawn, Value, share
-from sim.figures.greso_marks import PRINTED, band
-from sim.figures.layout import COLUMN, PAGE, grid, legend_below
+from sim.figures.greso_marks import PRINTED
+from sim.figures.layout import COLUMN, PAGE, band, grid, legend_below
 from theory.consistency import Consistency, drifting_consistency, implied_shares
 from theory.groups import zero_variance_probability
 from theory.published import column

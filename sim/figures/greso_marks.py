@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from report.aggregate import Estimate
 from report.style import Look
 from sim.figures.greso_runs import FILLED, GRESO, LOOKS
-from sim.figures.layout import Band, curve
 
 PRINTED: Mapping[str, Any] = MappingProxyType(
     {"color": "k", "marker": "+", "linestyle": "", "markersize": 9, "markeredgewidth": 1.6}
@@ -22,17 +19,6 @@ BROKEN = (0, (4, 2))  # line of the faster pace
 def at_pace(look: Look, pace: int) -> Look:
     """The look of a strategy at one of the two paces."""
     return Look(look.color, look.marker, look.line if FILLED[pace] else BROKEN)
-
-
-def band(
-    panel: Axes,
-    x: Float[np.ndarray, "T"],
-    samples: Float[np.ndarray, "S T"],
-    look: Look,
-    label: str,
-) -> Band:
-    """The mean over seeds and its interval, in a strategy's look; the three lines drawn."""
-    return curve(panel, x, samples, color=look.color, line=look.line, label=label)
 
 
 def dot(panel: Axes, found: Estimate, place: int, pace: int) -> None:

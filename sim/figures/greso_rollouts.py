@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from report.aggregate import mean
 from sim.figures.entry import Drawn, Value
-from sim.figures.greso_marks import PRINTED, at_pace, band
+from sim.figures.greso_marks import PRINTED, at_pace
 from sim.figures.greso_runs import (
     DS,
     GRESO,
@@ -32,7 +32,7 @@ from sim.figures.greso_runs import (
     runs,
     spent,
 )
-from sim.figures.layout import PAGE, grid, legend_below
+from sim.figures.layout import PAGE, band, grid, legend_below
 from sim.populations import DATA
 from theory.published import column
 

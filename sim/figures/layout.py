@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from report.aggregate import mean_band
-from report.style import FURTHER_HUES, Dashes
+from report.style import FURTHER_HUES, Dashes, Look
 
 COLUMN, PAGE = 3.4, 7.0  # inches, of a two-column page
 FAINT = 0.18
@@ -47,6 +47,17 @@ def curve(
     panel.fill_between(x, low, high, color=color, alpha=FAINT, linewidth=0)
     panel.plot(x, middle, color=color, linestyle=line, label=label)
     return middle, low, high
+
+
+def band(
+    panel: Axes,
+    x: Float[np.ndarray, "T"],
+    samples: Float[np.ndarray, "S T"],
+    look: Look,
+    label: str,
+) -> Band:
+    """The mean over seeds and its interval, in a strategy's look; the three lines drawn."""
+    return curve(panel, x, samples, color=look.color, line=look.line, label=label)
 
 
 def level(panel: Axes, value: float, *, label: str = "") -> None:

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from report.aggregate import mean
 from report.style import Look, looks
 from sim.figures.entry import Drawn, share
-from sim.figures.layout import PAGE, grid, legend_below
-from sim.figures.mopps_runs import DRAWN, SETTINGS, Setting, band, mixed, runs, windowed
+from sim.figures.layout import PAGE, band, grid, legend_below
+from sim.figures.mopps_runs import DRAWN, SETTINGS, Setting, mixed, runs, windowed
 
 STRATEGIES: Mapping[str, str] = MappingProxyType(
     {

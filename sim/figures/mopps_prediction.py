@@ -28,8 +28,8 @@ from scipy.stats import t as student
 from report.aggregate import mean
 from report.style import Look, looks
 from sim.figures.entry import Drawn, Value, share
-from sim.figures.layout import PAGE, grid, legend_below, level
-from sim.figures.mopps_runs import DRAWN, SETTINGS, Setting, Watched, band, watch, windowed
+from sim.figures.layout import PAGE, band, grid, legend_below, level
+from sim.figures.mopps_runs import DRAWN, SETTINGS, Setting, Watched, watch, windowed
 
 CLAIM = 0.5
 EVERY = 3  # training steps between two that are looked at

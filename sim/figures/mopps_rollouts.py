@@ -26,8 +26,7 @@ from report.style import Look, looks
 from selection.strategies import Sizes, strategy
 from sim.catalogue import place, plan
 from sim.figures.entry import Drawn, Value, share
-from sim.figures.layout import PAGE, grid, legend_below, level
-from sim.figures.mopps_runs import band
+from sim.figures.layout import PAGE, band, grid, legend_below, level
 from sim.run import simulate
 from theory.published import reported
 from theory.refilling import capped_rounds, expected_rounds

@@ -25,16 +25,13 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from matplotlib.axes import Axes
 
-from report.style import Look
 from selection.beliefs import Beliefs
 from selection.mopps import Mopps
 from selection.protocol import Order, Outcome
 from selection.strategies import PassRates, Sizes, strategy
 from sim.catalogue import place, plan
 from sim.figures.entry import share
-from sim.figures.layout import Band, curve
 from sim.run import Plan, simulate
 from sim.world import Policy
 
@@ -189,17 +186,6 @@ def windowed(
     parts = np.array_split(np.arange(samples.shape[1]), min(windows, samples.shape[1]))
     steps = np.array([part.mean() + 1.0 for part in parts])
     return steps, np.stack([samples[:, part].mean(axis=1) for part in parts], axis=1)
-
-
-def band(
-    panel: Axes,
-    x: Float[np.ndarray, "T"],
-    samples: Float[np.ndarray, "S T"],
-    look: Look,
-    label: str,
-) -> Band:
-    """The mean over seeds and its interval, in a strategy's look; the three lines drawn."""
-    return curve(panel, x, samples, color=look.color, line=look.line, label=label)
 
 
 def _plan(setting: Setting, who: str) -> Plan:
