@@ -41,6 +41,11 @@ class Task(Protocol):
         ...
 
     @property
+    def free(self) -> str:
+        """Characters that say nothing of the answer; none where every token matters."""
+        ...
+
+    @property
     def exact(self) -> bool:
         """Whether one single rollout passes, so that scoring it gives the exact pass rate."""
         ...

@@ -131,7 +131,7 @@ class Strings:
     @property
     def characters(self) -> str:
         codes = "".join(name[0].upper() for name in self.families)
-        return codes + SETS[self.symbols][0] + ":" + (self.mark + FREE) * (self.free_tokens > 0)
+        return codes + SETS[self.symbols][0] + ":" + self.mark * (self.free_tokens > 0) + self.free
 
     @property
     def shares(self) -> Mapping[str, float]:
@@ -144,6 +144,10 @@ class Strings:
     @property
     def mark(self) -> str:
         return "="
+
+    @property
+    def free(self) -> str:
+        return FREE * (self.free_tokens > 0)
 
     @property
     def exact(self) -> bool:

@@ -76,6 +76,10 @@ class Sums:
         return "="
 
     @property
+    def free(self) -> str:
+        return ""
+
+    @property
     def exact(self) -> bool:
         return False
 

@@ -13,7 +13,7 @@ from selection.settings import SettingError
 from smallscale import warm_start as module
 from smallscale.models import SHAPES, fresh, load
 from smallscale.pass_rates import pass_rates_exact, rollouts_of
-from smallscale.problems import Problem
+from smallscale.problems import Problem, Task
 from smallscale.scoring import score
 from smallscale.strings import Strings
 from smallscale.sums import Sums
@@ -137,9 +137,13 @@ def test_what_is_learned_is_the_rollout_and_its_end() -> None:
     task = Strings(free_tokens=1)
     tokenizer = character_tokenizer(task.characters)
     ids, learned = Lesson(task, tokenizer).draw(50, np.random.default_rng(0))
-    assert ids.shape == learned.shape == (50, 6 + task.max_tokens)
-    assert (learned.sum(1) == task.max_tokens).all()
-    assert learned[:, -1].all()
+    assert ids.shape == learned.shape[1:] == (50, 6 + task.max_tokens)
+    answer, free = learned
+    assert (answer | free).sum(1).tolist() == [task.max_tokens] * 50
+    assert np.flatnonzero(free.any(0)).tolist() == [6]
+    assert free[:, 6].all()
+    assert not (answer & free).any()
+    assert answer[:, -1].all()
     for row in ids:
         text = tokenizer.decode(row)
         assert text[5] == ":"
@@ -151,8 +155,9 @@ def test_shorter_demonstrations_are_padded_and_not_learned() -> None:
     task = Sums(digits=(1, 2), terms=(2, 3))
     tokenizer = character_tokenizer(task.characters)
     ids, learned = Lesson(task, tokenizer).draw(30, np.random.default_rng(0))
-    assert len({int(n) for n in learned.sum(1)}) > 2
-    for row, mask in zip(ids, learned, strict=True):
+    assert not learned[1].any()
+    assert len({int(n) for n in learned[0].sum(1)}) > 2
+    for row, mask in zip(ids, learned[0], strict=True):
         prompt = tokenizer.decode(row).index(":") + 1
         (places,) = np.nonzero(mask)
         assert places.tolist() == list(range(prompt, prompt + places.size))
@@ -171,9 +176,9 @@ def test_all_families_are_shown_alike_whatever_the_pool() -> None:
     assert (abs(counted - 250) < 5 * 14.8).all()
 
 
-def test_the_loss_is_the_mean_surprise_of_learned_tokens() -> None:
-    """Against the log-probabilities by which rollouts are scored."""
-    task = Sums(digits=(1, 2), terms=(2, 3))
+@pytest.mark.parametrize("task", [Sums(digits=(1, 2), terms=(2, 3)), Strings(free_tokens=3)])
+def test_the_loss_is_the_mean_surprise_of_learned_tokens(task: Task) -> None:
+    """Against the log-probabilities by which rollouts are scored; free tokens by themselves."""
     tokenizer: Any = character_tokenizer(task.characters)
     model = fresh(replace(SHAPES["test"], vocabulary=len(tokenizer)), seed=0)
     ids, learned = Lesson(task, tokenizer).draw(6, np.random.default_rng(0))
@@ -181,10 +186,12 @@ def test_the_loss_is_the_mean_surprise_of_learned_tokens() -> None:
     parts = [text.partition(":") for text in texts]
     asked = [np.array(tokenizer.encode(prompt + ":")) for prompt, _, _ in parts]
     rollouts = rollouts_of(tuple(text for _, _, text in parts), tokenizer)
-    expected = -score(model, asked, rollouts).logprobs.detach().sum() / learned.sum()
-    assert float(demonstration_loss(model, ids, learned).detach()) == pytest.approx(
-        float(expected), rel=1e-5
-    )
+    surprise = -score(model, asked, rollouts).logprobs.detach().numpy()
+    free = np.isin(rollouts.tokens, tokenizer.convert_tokens_to_ids(list(task.free)))
+    answers = surprise[~free].sum() / learned[0].sum()
+    expected = answers + (surprise[free].mean() if free.any() else 0.0)
+    loss = float(demonstration_loss(model, ids, learned).detach())
+    assert loss == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
