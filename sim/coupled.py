@@ -33,8 +33,8 @@ off up to three times earlier), rotation of $D$, second moments that differ betw
 clipping token by token, lengths, forgetting, KL. Against runs of a 336k-parameter language
 model such a world, its constants measured at the start, predicted ratios of training steps and
 rollouts to uniform within 8-12 % (root mean square of logs; 12-15 % with constants like these),
-absolute times only within a factor of 3; an SGD world erred by 30-45 % on Adam runs. A variant
-with one second moment per family did better, 7-10 %, and is not built here.
+absolute times only within a factor of 3; an SGD world erred by 30-45 % on Adam runs. With
+constants of its own for every family it does better (`sim.measured`).
 
 Axis legend: M prompts, F families, K prompts asked about, S segments, G groups.
 """

@@ -1,17 +1,19 @@
-r"""A coupled policy whose families have second moments, and normalisers, of their own.
+r"""A coupled policy whose families have cosines, second moments and normalisers of their own.
 
 Adam divides each parameter by the root of its own second moment. Where the gradients of two
 skills live in different parameters, one normaliser for all lets a family that takes off slow
 all others down, and real ones are not. So second moments are kept by family,
 
 $$
-G_f^2 = \chi \sum_{j \in f} [(1 - c_1) d_j^2 + \nu_j] + c_1 \bigl(\sum_{j \in f} d_j\bigr)^2,
-\qquad d_j = \kappa_j |D_j|,
+G_f^2 = \chi \sum_{j \in f} [\kappa_j^2 (|D_j|^2 - u_j^2) + \nu_j]
+    + \bigl(\sum_{j \in f} \kappa_j u_j\bigr)^2,
 $$
 
-and family f is divided by the root of $q_f = \sum_g O_{fg} \hat v_g / E_0 G_g^2$. Row f of the
-overlap matrix O says whose gradients make up the second moment of the parameters that family f
-moves. The common coordinate is divided by what all of them share, as in `sim.coupled`.
+with $u_j^2$ the part of $|D_j|^2$ that prompts of the family share ($c_f |D_j|^2$ for a cosine
+$c_f$ of its own), of which a share $\rho$ is common to all families. Family f is divided by the
+root of $q_f = \sum_g O_{fg} \hat v_g / E_0 G_g^2$. Row f of the overlap matrix O says whose
+gradients make up the second moment of the parameters that family f moves. The common coordinate
+is divided by what all of them share, as in `sim.coupled`.
 
 Axis legend: F families, S segments.
 """
@@ -36,11 +38,14 @@ class FamilyLogits(Logits):
     """A policy with a normaliser per family; without an overlap, each family has its own."""
 
     overlap: Float[np.ndarray, "F F"] = field(default_factory=lambda: np.zeros((0, 0)))
+    between: float = 0.0  # rho
+    shared: Float[np.ndarray, "T"] = field(init=False)  # u^2, in the units of `contrast`
     normalisers: Float[np.ndarray, "F"] = field(init=False)
     squares: Float[np.ndarray, "F"] = field(init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.shared = np.zeros(self.contrast.size)
         self.normalisers = np.ones(self.num_families)
         self.squares = np.zeros(self.num_families)
         if not self.overlap.size:
@@ -54,16 +59,17 @@ class FamilyLogits(Logits):
         rng: np.random.Generator,
     ) -> FamilyGradient:
         """Gradient of a mini-batch; arguments as in `sim.coupled`."""
-        whole, world = super().gradient(prompts, pull, noise, rng), self.world
-        along = pull * np.sqrt(self.contrast[prompts])
+        moves, F = super().gradient(prompts, pull, noise, rng), self.num_families
         different, which = np.unique(prompts, return_inverse=True)
-        by_prompt = np.bincount(which, along, different.size) ** 2
-        apart = np.bincount(self.families[different], by_prompt, self.num_families)
-        scatter = np.bincount(self.families[prompts], noise, self.num_families)
-        together = np.bincount(self.families[prompts], along, self.num_families) ** 2
-        squares = world.felt * ((1.0 - world.cosine_within) * apart + scatter)
-        squares += world.cosine_within * together
-        return FamilyGradient(whole.common, whole.family, whole.own, whole.square, squares)
+        own = np.bincount(which, pull, different.size) ** 2
+        own *= np.maximum(self.contrast - self.shared, 0.0)[different]
+        apart = np.bincount(self.families[different], own, F)
+        apart = self.world.felt * (apart + np.bincount(self.families[prompts], noise, F))
+        along = pull * np.sqrt(self.shared[prompts])
+        together = np.bincount(self.families[prompts], along, F)
+        whole = self.between * together.sum() ** 2 + (1.0 - self.between) * together @ together
+        square, squares = float(apart.sum() + whole), apart + together**2
+        return FamilyGradient(moves.common, moves.family, moves.own, square, squares)
 
     def squared_norm_at_start(self, rng: np.random.Generator) -> float:
         """Mean squared norm under uniform selection; those of families are kept as well."""

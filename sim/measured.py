@@ -3,13 +3,16 @@ r"""The coupled world with the constants of a real policy, measured before it is
 What is measured, by family f of prompts that share a skill: its share of the data set, mean and
 standard deviation of its start log-odds, $a_f$ (the learning rate times $|D|^2$ in Adam's
 metric: what one update moves), $|D|^2_f$ (in the metric of the plain gradient: what the second
-moment is made of) and within-class noise $V_1, V_0$ in the same; and for all, the cosines in
-both metrics, the spread of $\ln |D|^2$ within a family, and the share $\chi$ of the noise trace
-that Adam feels. Equations are those of `sim.coupled`, with what measured constants allow:
+moment is made of), within-class noise $V_1, V_0$ in the same, and the cosine $c_f$ of D between
+its prompts in both metrics; and for all, the share $\rho$ of what a family shares that lies
+across all families, the spread of $\ln |D|^2$ within a family, the share $\chi$ of the noise
+trace that Adam feels, and the ceiling of pass rates. Equations are those of `sim.coupled`, with
+what measured constants allow:
 
 * $w_i$ has length $\sqrt{a_f h_i}$ and Adam's cosines, while the second moment is made of
   $|D|^2_f h_i$ and plain cosines; the world with one step takes the two for proportional.
-* With an overlap matrix each family has a normaliser of its own (`sim.family_moments`).
+* Each family has a normaliser of its own (`sim.family_moments`).
+* What prompts share fades as they near the ceiling (`sim.ceiling`).
 
 The prompts are the same in every run, as in a real one: whole shares, and log-odds at the
 quantiles of a normal distribution. Only luck differs between seeds.
@@ -24,12 +27,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import ndtri
+from scipy.special import expit, ndtri
 
 from selection.checks import counts, within
-from sim.coupled import Coupled, Logits
-from sim.fading import FadingLogits
-from sim.family_moments import FamilyLogits
+from sim.ceiling import CeilingLogits, beneath, remaining
+from sim.coupled import Coupled
 from sim.learner import Learner
 from sim.world import Progress
 
@@ -42,6 +44,8 @@ TUPLES = (
     "energies",
     "pass_noises",
     "fail_noises",
+    "cosines",
+    "plain_cosines",
 )
 
 
@@ -58,14 +62,15 @@ class Constants:
         energies: |D|^2 in the metric of the plain gradient.
         pass_noises: V_1, in the unit of `energies`.
         fail_noises: V_0, likewise.
-        cosine_within: Cosine of D between prompts of one family in Adam's metric, c_1.
-        cosine_across: The same between prompts of different families, c_0.
-        plain_within, plain_across: The same in the metric of the plain gradient.
+        cosines: Cosine of D between two prompts of the family in Adam's metric, c_f.
+        plain_cosines: The same in the metric of the plain gradient.
+        between: Share of that which is common to all families, rho, in Adam's metric.
+        plain_between: The same in the metric of the plain gradient.
         spread: Standard deviation of ln |D|^2 within a family.
         felt: Share of the noise trace that Adam's second moment feels, chi.
         aligned: Share of the noise trace along the modelled coordinates, omega.
-        overlap: Rows of O, each summing to 1; empty for one normaliser.
-        fade: How fast |D|^2 falls as log-odds rise above 0, beta; takes an overlap.
+        overlap: Rows of O, each summing to 1; if empty no family divides another.
+        ceiling: Pass rate that shared skill can reach at most, 1 - lambda.
     """
 
     families: tuple[str, ...]
@@ -76,15 +81,15 @@ class Constants:
     energies: Floats
     pass_noises: Floats
     fail_noises: Floats
-    cosine_within: float
-    cosine_across: float
-    plain_within: float
-    plain_across: float
+    cosines: Floats
+    plain_cosines: Floats
+    between: float
+    plain_between: float
     spread: float
     felt: float
     aligned: float = 0.03
     overlap: tuple[Floats, ...] = ()
-    fade: float = 0.0
+    ceiling: float = 1.0
 
     def __post_init__(self) -> None:
         counts(families=len(self.families))
@@ -96,12 +101,10 @@ class Constants:
         if self.overlap and len(self.overlap) != len(self.families):
             raise ValueError(f"overlap has {len(self.overlap)} rows, not one per family")
         _check_sum("shares", self.shares)
-        if self.fade > 0.0 and not self.overlap:
-            raise ValueError(f"fade={self.fade} takes an overlap, and there is none")
-        within(0.0, 1.0, cosine_within=self.cosine_within, plain_within=self.plain_within)
-        within(0.0, self.cosine_within, cosine_across=self.cosine_across)
-        within(0.0, self.plain_within, plain_across=self.plain_across)
-        within(0.0, 10.0, spread=self.spread, fade=self.fade)
+        within(0.0, 1.0, between=self.between, plain_between=self.plain_between)
+        within(0.0, 1.0, cosines=max(self.cosines), plain_cosines=max(self.plain_cosines))
+        within(0.0, 10.0, spread=self.spread)
+        within(0.1, 1.0, ceiling=self.ceiling)
         if min(*self.steps, *self.energies) <= 0.0:
             raise ValueError("steps and energies must be positive for every family")
 
@@ -143,21 +146,19 @@ class Measured:
 
     @property
     def knobs(self) -> Coupled:
-        """The knobs of the coupled world that all families share; cosines are plain."""
+        """The knobs of the coupled world that all families share."""
         known = self.constants
         return Coupled(
             prompts=self.prompts,
             held_out=self.held_out,
             families=len(known.families),
-            cosine_within=known.plain_within,
-            cosine_across=known.plain_across,
             step=known.step,
             felt=known.felt,
             aligned=known.aligned,
             learner=self.learner,
         )
 
-    def begin(self, rng: np.random.Generator) -> Logits:
+    def begin(self, rng: np.random.Generator) -> CeilingLogits:
         """A policy at the start of training; `rng` draws mini-batches and noise.
 
         Raises:
@@ -168,26 +169,28 @@ class Measured:
         family, log_odds, height = drawn(known, (self.prompts, self.held_out))
         scale = np.exp(known.spread * height - known.spread**2 / 2)
         contrast = scale * np.array(known.energies)[family] / known.energy
-        policy = self._kind(self.knobs, log_odds, family, contrast, training)
+        policy = CeilingLogits(self.knobs, log_odds, family, contrast, training)
         policy.pass_noise = np.array(known.pass_noises)[family] / known.energy
         policy.fail_noise = np.array(known.fail_noises)[family] / known.energy
-        reach = np.sqrt(scale * np.array(known.steps)[family])
-        policy.on_common = reach * np.sqrt(known.cosine_across)
-        policy.on_family = reach * np.sqrt(known.cosine_within - known.cosine_across)
-        if isinstance(policy, FamilyLogits):
-            policy.overlap = np.array(known.overlap)
-        if isinstance(policy, FadingLogits):
-            policy.fade = known.fade
-            policy.settle()
+        policy.overlap = np.array(known.overlap) if known.overlap else policy.overlap
+        policy.between, policy.ceiling = known.plain_between, known.ceiling
+        whole = 1.0 / self._remaining(family, log_odds) ** 2
+        policy.shared = contrast * np.array(known.plain_cosines)[family] * whole
+        reach = scale * (np.array(known.steps) * known.cosines)[family] * whole
+        policy.on_common = np.sqrt(reach * known.between)
+        policy.on_family = np.sqrt(reach * (1.0 - known.between))
+        policy.settle()
         if self.learner.optimizer == "adam":
             policy.normaliser = policy.squared_norm_at_start(chance)
         return policy
 
-    @property
-    def _kind(self) -> type[Logits]:
-        if self.constants.fade > 0.0:
-            return FadingLogits
-        return FamilyLogits if self.constants.overlap else Logits
+    def _remaining(
+        self, family: Int[np.ndarray, "T"], log_odds: Float[np.ndarray, "T"]
+    ) -> Float[np.ndarray, "T"]:
+        """How much of D is left, s, at the start, where it was measured: a mean by family."""
+        ceiling = self.constants.ceiling
+        left = remaining(beneath(expit(log_odds), ceiling), ceiling)
+        return (np.bincount(family, left) / np.maximum(np.bincount(family), 1))[family]
 
 
 def drawn(

@@ -3,7 +3,11 @@
 The file is the JSON that `smallscale.measurement` writes; the two rooms meet in it and nowhere
 else. A family of which no prompt both passed and failed often enough has no scores, and one
 with few may have an unbiased |D|^2 below 0; it gets those of the measured family whose start
-log-odds are nearest. Other estimates beyond what a constant can be are cut there.
+log-odds are nearest. One with too few prompts for a cosine, or with one below 0, gets that of
+all families. Other estimates beyond what a constant can be are cut there.
+
+The ceiling of pass rates is not measured by itself; it is estimated from how products of D of a
+family fall with its pass rate (`sim.ceiling.slips`).
 """
 
 import json
@@ -12,11 +16,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from selection.settings import SettingError
+from sim.ceiling import slips
 from sim.measured import Constants
 
 FELT = 1 / 6  # chi where noise hid the gradient; measured on the runs of `sim.coupled`
+PROMPTS = 5  # that a family's cosine is measured from, at least
 Family = Mapping[str, Any]
+Floats = Float[np.ndarray, "F"]
 
 
 def load(path: Path) -> Constants:
@@ -47,8 +57,8 @@ def constants(told: Mapping[str, Any]) -> Constants:
     if not seen:
         raise SettingError("no family was measured: measure anew, with more rollouts")
     filled = [_nearest(family, seen) for family in families]
-    within, across = _cosines(told["cosine_within"], told["cosine_across"])
-    plain_within, plain_across = _cosines(told["cosine_within_raw"], told["cosine_across_raw"])
+    within, between = _cosines(told["cosine_within"], told["cosine_across"])
+    plain_within, plain_between = _cosines(told["cosine_within_raw"], told["cosine_across_raw"])
     return Constants(
         families=tuple(family["name"] for family in families),
         shares=tuple(family["share"] for family in families),
@@ -58,13 +68,16 @@ def constants(told: Mapping[str, Any]) -> Constants:
         energies=tuple(family["contrast"] for family in filled),
         pass_noises=tuple(max(0.0, family["pass_noise"]) for family in filled),
         fail_noises=tuple(max(0.0, family["fail_noise"]) for family in filled),
-        cosine_within=within,
-        cosine_across=across,
-        plain_within=plain_within,
-        plain_across=plain_across,
+        cosines=tuple(_cosine(family, "transfer", "step", within) for family in families),
+        plain_cosines=tuple(
+            _cosine(family, "common", "contrast", plain_within) for family in families
+        ),
+        between=between,
+        plain_between=plain_between,
         spread=told["spread"],
         felt=FELT if told["felt"] is None else min(1.0, told["felt"]),
         overlap=tuple(tuple(row) for row in told.get("overlap") or ()),
+        ceiling=1.0 - slips(*_rates_and_products(families)),
     )
 
 
@@ -85,7 +98,27 @@ def _nearest(family: Family, seen: Sequence[Family]) -> Family:
     return min(seen, key=lambda other: abs(other["log_odds"] - family["log_odds"]))
 
 
+def _cosine(family: Family, product: str, square: str, pooled: float) -> float:
+    """Cosine of D between prompts of a family; that of all families where it is not known."""
+    if not _shares(family, product):
+        return pooled
+    return min(1.0, family[product] / family[square])
+
+
+def _shares(family: Family, product: str) -> bool:
+    """Whether the product of D of two prompts of a family is known, and positive."""
+    return _measured(family) and family["prompts"] >= PROMPTS and family[product] > 0.0
+
+
+def _rates_and_products(families: Sequence[Family]) -> tuple[Floats, Floats]:
+    """Pass rates and products of D, in Adam's metric, where these are known."""
+    seen = [family for family in families if _shares(family, "transfer")]
+    rates, products = ([family[key] for family in seen] for key in ("pass_rate", "transfer"))
+    return np.array(rates, float), np.array(products, float)
+
+
 def _cosines(within: float, across: float | None) -> tuple[float, float]:
-    """c_1 and c_0 with 0 <= c_0 <= c_1 <= 1; c_0 is None where there is one family."""
+    """The cosine within families, and how much of it lies across; None for one family."""
     most = min(1.0, max(0.0, within))
-    return most, min(most, max(0.0, across or 0.0))
+    share = (across or 0.0) / most if most else 0.0
+    return most, min(1.0, max(0.0, share))

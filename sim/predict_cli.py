@@ -5,7 +5,6 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import tyro
 from rich import box
@@ -17,7 +16,6 @@ from report import outputs
 from report.currencies import CURRENCIES
 from selection.settings import SettingError
 from sim import measurement, predict
-from sim.fading import slope
 from sim.learner import Learner
 from sim.measured import Measured
 
@@ -43,9 +41,7 @@ class Predict:
         seeds: Simulated seeds.
         runs: Seeds of the real runs, which the intervals are meant for.
         doubt: Standard deviation of the world's own error, in logs.
-        one_normaliser: Whether all families share Adam's second moment, overlap or not.
-        fading: Whether |D|^2 fades as pass rates near 1, as fast as it does between families
-            at the start (see `sim.fading`).
+        no_ceiling: Whether shared skill can bring every pass rate to 1, unlike `sim.ceiling`.
         fraction: Share of the seeds, for a quick look.
         out: Folder for predictions.csv and prediction.json.
     """
@@ -61,8 +57,7 @@ class Predict:
     seeds: int = 20
     runs: int = 5
     doubt: float = 0.1
-    one_normaliser: bool = False
-    fading: bool = False
+    no_ceiling: bool = False
     fraction: float = 1.0
     out: Path = Path("out/predict")
 
@@ -88,11 +83,8 @@ class Predict:
         if not 0.0 < self.fraction <= 1.0:
             raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
         known = measurement.load(self.measurement)
-        if self.one_normaliser:
-            known = replace(known, overlap=())
-        if self.fading:
-            fade = slope(np.array(known.log_odds), np.array(known.steps))
-            known = replace(known, fade=fade)
+        if self.no_ceiling:
+            known = replace(known, ceiling=1.0)
         learner = Learner(groups=self.groups, rollouts=self.rollouts, updates=self.updates)
         world = Measured(
             constants=known, prompts=self.prompts, held_out=self.held_out, learner=learner

@@ -26,8 +26,8 @@ from jaxtyping import Float
 from selection.checks import counts
 from smallscale import adam_metric
 from smallscale.assembly import Parts
-from smallscale.measurement import Survey
 from smallscale.prompts import Prompts
+from smallscale.survey import Survey
 
 BATCHES = 30
 

@@ -75,7 +75,6 @@ class Measure(Run):
         """Write the measurement."""
         if not 0.0 < self.fraction <= 1.0:
             raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
-        measurement = import_module("smallscale.measurement")
         import_module("torch").set_num_threads(1)
         scored, rollouts, batches = (
             max(least, round(self.fraction * size))
@@ -83,13 +82,13 @@ class Measure(Run):
         )
         assembled = import_module("smallscale.assembly").assembled
         with assembled(self.config(), cache=self.cache) as parts:
-            found = measurement.survey(
+            found = import_module("smallscale.survey").survey(
                 parts, seed=self.seed, prompts=scored, rollouts=rollouts, batches=batches
             )
             matrix = import_module("smallscale.overlap").overlap(
                 found, seed=self.seed, batches=batches
             )
-            told = asdict(measurement.summary(found)) | {
+            told = asdict(import_module("smallscale.measurement").summary(found)) | {
                 "overlap": np.round(matrix, 6).tolist()
             }
         atomic.folder(self.out.parent)

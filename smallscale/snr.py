@@ -4,7 +4,7 @@ For each length of rollouts a model is warm-started, then, without training:
 
 1. Uniform batches give Adam's metric and the share of noise that Adam feels (`adam_metric`).
 2. Prompts of all families get |D|^2, V_1, V_0 and D from rollouts of either outcome, equally
-   many (`measurement`).
+   many (`survey`).
 3. Further rollouts of the prompts with a pass rate within `RATES`, in their natural
    proportion, are dealt out in groups; their SNR stands beside the exact formula with the
    constants of step 2 (`group_snr`). The two share no rollout.
@@ -31,14 +31,8 @@ from smallscale.assembly import assembled
 from smallscale.config import Config, configure
 from smallscale.geometry import Estimator, gram, scores
 from smallscale.group_snr import exact_snr, interval, measured, noise_dominated_snr
-from smallscale.measurement import (
-    Measurement,
-    Survey,
-    UnmeasurableError,
-    generated,
-    summary,
-    survey,
-)
+from smallscale.measurement import Measurement, summary
+from smallscale.survey import Survey, UnmeasurableError, generated, survey
 
 RATES = (0.04, 0.96)  # beyond, too few rollouts have the rarer outcome
 GROUPS = (2, 4, 8, 16, 24)  # N

@@ -14,7 +14,6 @@ import torch
 from report import atomic
 from smallscale import snr_plots
 from smallscale.config import Config
-from smallscale.measurement import UnmeasurableError
 from smallscale.run_directory import environment
 from smallscale.snr import (
     Effort,
@@ -26,6 +25,7 @@ from smallscale.snr import (
     ratios,
     within_rates,
 )
+from smallscale.survey import UnmeasurableError
 
 
 def write(

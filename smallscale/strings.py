@@ -14,8 +14,8 @@ Two other mistakes were tried and dropped. With one symbol wrong and the rest ri
 took symbols for independent and started at .2 where it should at .002. With the whole answer
 of another family, pass rates started as stated, but those below .1 never rose.
 
-Two sets of families share nothing but this scheme, so that a prediction fitted to one can be
-tested on the other. Free tokens, letters drawn uniformly before the answer, lengthen rollouts
+The sets of families share nothing but this scheme, so that a prediction fitted to one can be
+tested on another. Free tokens, letters drawn uniformly before the answer, lengthen rollouts
 without changing the problem: what they add to a gradient is noise.
 """
 
@@ -95,8 +95,24 @@ LETTERS: Mapping[str, Change] = MappingProxyType(
         "summed": _totals,
     }
 )
+SIGNS: Mapping[str, Change] = MappingProxyType(
+    {
+        "mirrored": lambda x: x[: -(-len(x) // 2)] + x[: len(x) // 2][::-1],
+        "inner": lambda x: x[:1] + x[1:-1][::-1] + x[-1:],
+        "flipped": lambda x: tuple(v ^ 1 for v in x),
+        "complement": lambda x: tuple((5 - v) % 10 for v in x),
+        "risen": lambda x: tuple((v + i) % 10 for i, v in enumerate(x)),
+        "highest": lambda x: tuple(max(x[: i + 1]) for i in range(len(x))),
+        "apart": lambda x: tuple((v - x[0]) % 10 for v in x),
+        "sevenfold": lambda x: tuple(7 * v % 10 for v in x),
+    }
+)
 SETS: Mapping[str, tuple[str, Mapping[str, Change]]] = MappingProxyType(
-    {"digits": ("0123456789", DIGITS), "letters": ("abcdefghij", LETTERS)}
+    {
+        "digits": ("0123456789", DIGITS),
+        "letters": ("abcdefghij", LETTERS),
+        "signs": ("!#$%&*+-/?", SIGNS),
+    }
 )
 
 
@@ -112,7 +128,7 @@ class Strings:
         slope: Change of a demonstration's log-odds per unit of the first symbol's value.
     """
 
-    symbols: Literal["digits", "letters"] = "digits"
+    symbols: Literal["digits", "letters", "signs"] = "digits"
     length: int = 4
     free_tokens: int = 0
     pool: Literal["even", "hard", "two-sided", "easy"] = "even"
@@ -131,7 +147,8 @@ class Strings:
     @property
     def characters(self) -> str:
         codes = "".join(name[0].upper() for name in self.families)
-        return codes + SETS[self.symbols][0] + ":" + self.mark * (self.free_tokens > 0) + self.free
+        shown = codes + SETS[self.symbols][0] + ":"
+        return shown + self.mark + self.free if self.free_tokens else shown
 
     @property
     def shares(self) -> Mapping[str, float]:

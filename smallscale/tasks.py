@@ -23,7 +23,12 @@ HELD_OUT = 8  # one text in so many is held out
 PATIENCE = 20_000  # draws in a row without a new one, until a family counts as exhausted
 
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {"strings": Strings(), "letters": Strings(symbols="letters"), "sums": Sums()}
+    {
+        "strings": Strings(),
+        "letters": Strings(symbols="letters"),
+        "signs": Strings(symbols="signs"),
+        "sums": Sums(),
+    }
 )
 
 

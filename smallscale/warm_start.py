@@ -3,9 +3,9 @@
 Cross-entropy on the tokens of the demonstrations, the end included and the prompt not; AdamW
 with a linear rise and a linear fall of the learning rate. Free tokens, which no training can
 foretell, count together as much as all others together: token by token, two dozen of them a
-demonstration bury the answer, and 1,200 updates teach nothing but letters. Every demonstration is drawn afresh,
-of training and of held-out prompts alike, so that the model shows each with the probability
-that the task states and remembers no single label.
+demonstration bury the answer, and 1,200 updates teach nothing but letters. Every demonstration
+is drawn afresh, of training and of held-out prompts alike, so that the model shows each with
+the probability that the task states and remembers no single label.
 
 A checkpoint is kept under the hash of everything that shaped it, the source of these modules
 included. On a CPU with one thread the same configuration gives the same bits; a checkpoint

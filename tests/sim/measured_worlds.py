@@ -19,10 +19,10 @@ TWO = Constants(
     energies=(100.0, 500.0),
     pass_noises=(0.0, 40.0),
     fail_noises=(300.0, 80.0),
-    cosine_within=0.5,
-    cosine_across=0.1,
-    plain_within=0.4,
-    plain_across=0.2,
+    cosines=(0.5, 0.5),
+    plain_cosines=(0.4, 0.4),
+    between=0.2,
+    plain_between=0.5,
     spread=0.0,
     felt=0.25,
     aligned=0.0,
@@ -51,7 +51,8 @@ def family(name: str = "copied", **changes: Any) -> dict[str, Any]:  # noqa: ANN
     """A family as a measurement tells it."""
     known = {"name": name, "share": 0.5, "pass_rate": 0.5, "log_odds": 0.0, "step": 3.0}
     noise = {"contrast": 200.0, "pass_noise": 0.0, "fail_noise": 300.0, "prompts": 9}
-    return known | noise | {"log_odds_spread": 0.8} | changes
+    pairs = {"common": 40.0, "transfer": 1.2}
+    return known | noise | pairs | {"log_odds_spread": 0.8} | changes
 
 
 def told(**changes: Any) -> dict[str, Any]:  # noqa: ANN401

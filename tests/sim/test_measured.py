@@ -64,9 +64,20 @@ def test_moves_have_the_steps_and_cosines_of_the_optimizer() -> None:
     assert moved[hard] == pytest.approx(kappa * np.sqrt(2.0 * 6.0) * 0.1, rel=1e-9)
 
 
-def squares(overlap: tuple[tuple[float, ...], ...] = ()) -> Any:  # noqa: ANN401
+def test_families_move_with_cosines_of_their_own() -> None:
+    policy = measured(cosines=(0.5, 0.8)).begin(seeded())
+    before = logit(policy.pass_rates(ALL))
+    p = float(policy.pass_rates(np.array([0]))[0])
+    policy.learn(batch([0], [2], [8]))
+    kappa = (2 * (1 - 1 / 7) * (1 - p) + 6 * (2 / 7) * p) / 8
+    moved = logit(policy.pass_rates(ALL)) - before
+    expected = kappa * np.sqrt((2.0 * 0.5) * (6.0 * 0.8)) * 0.2
+    assert moved[policy.families == 1] == pytest.approx(expected, rel=1e-9)
+
+
+def squares(**changes: Any) -> Any:  # noqa: ANN401
     """The gradient of two groups, prompts 0 (easy) and 30 (hard), pulls 0.2 and 0.1."""
-    policy = measured(overlap=overlap).begin(seeded())
+    policy = measured(**changes).begin(seeded())
     assert policy.families[[0, 30]].tolist() == [0, 1]
     pull, noise = np.array([0.2, 0.1]), np.array([0.03, 0.05])
     return policy.gradient(np.array([0, 30]), pull, noise, seeded())
@@ -80,16 +91,16 @@ def test_the_second_moment_is_made_of_plain_norms_and_cosines() -> None:
 
 
 def test_the_second_moment_of_a_family_is_made_of_its_own_prompts() -> None:
-    found = squares(((1.0, 0.0), (0.0, 1.0)))
+    found = squares(plain_cosines=(0.4, 0.7))
     assert isinstance(found, FamilyGradient)
     d = np.array([0.2, 0.1]) * np.sqrt(np.array([100.0, 500.0]) / 200.0)
-    expected = 0.25 * ((1 - 0.4) * d**2 + np.array([0.03, 0.05])) + 0.4 * d**2
+    shared = np.array([0.4, 0.7])
+    expected = 0.25 * ((1 - shared) * d**2 + np.array([0.03, 0.05])) + shared * d**2
     assert found.squares == pytest.approx(expected, rel=1e-12)
-    assert found.square == pytest.approx(squares().square, rel=1e-12)
 
 
 def test_prompts_of_one_family_add_before_they_are_squared() -> None:
-    policy = measured(overlap=((1.0, 0.0), (0.0, 1.0))).begin(seeded())
+    policy = measured().begin(seeded())
     found = policy.gradient(np.array([0, 1, 1]), np.full(3, 0.1), np.zeros(3), seeded())
     assert isinstance(found, FamilyGradient)
     d = 0.1 * np.sqrt(0.5)
@@ -112,24 +123,9 @@ def test_noise_is_the_family_s_own() -> None:
     assert norms.failing_square == pytest.approx(failing, rel=1e-12)
 
 
-def test_overlap_rows_in_the_proportion_of_second_moments_are_one_normaliser() -> None:
-    """Without cosines across families nothing lies outside their squares: equal runs."""
-    adam = {"optimizer": "adam", "updates": 2}
-    alone: dict[str, Any] = {"cosine_across": 0.0, "plain_across": 0.0}
-    one = measured(learner=adam, **alone).begin(seeded())
-    two = measured(learner=adam, overlap=((1.0, 0.0), (0.0, 1.0)), **alone).begin(seeded())
-    assert isinstance(two, FamilyLogits)
-    assert two.normalisers.sum() == pytest.approx(one.normaliser, rel=1e-12)
-    two.overlap = np.tile(two.normalisers / two.normalisers.sum(), (2, 1))
-    for _ in range(5):
-        for policy in (one, two):
-            policy.learn(batch([0, 5, 30, 33], [2, 4, 1, 2], [8, 8, 8, 8]))
-    assert two.pass_rates(ALL) == pytest.approx(one.pass_rates(ALL), rel=1e-9)
-
-
 def test_with_normalisers_of_their_own_no_family_slows_another() -> None:
     """Twice the noise of the hard family's gradients halves its own moves at most."""
-    alone: dict[str, Any] = {"cosine_across": 0.0, "plain_across": 0.0}
+    alone: dict[str, Any] = {"between": 0.0, "plain_between": 0.0}
     adam = {"optimizer": "adam"}
     moves: list[np.ndarray] = []
     for overlap in (((1.0, 0.0), (0.0, 1.0)), ((0.0, 1.0), (0.0, 1.0))):
@@ -155,9 +151,14 @@ def test_a_family_without_a_gradient_at_the_start_is_no_fault() -> None:
     assert np.isfinite(began.pass_rates(ALL)).all()
 
 
+def test_without_an_overlap_no_family_divides_another() -> None:
+    began = measured(learner={"optimizer": "adam"}).begin(seeded())
+    assert (began.overlap == np.eye(2)).all()
+
+
 def test_under_sgd_an_overlap_changes_nothing() -> None:
     rates: list[np.ndarray] = []
-    for overlap in ((), ((1.0, 0.0), (0.5, 0.5))):
+    for overlap in (((1.0, 0.0), (0.0, 1.0)), ((1.0, 0.0), (0.5, 0.5))):
         policy = measured(overlap=overlap).begin(seeded())
         policy.learn(batch([0, 30], [2, 4], [8, 8]))
         rates.append(policy.pass_rates(ALL))
@@ -172,8 +173,11 @@ def test_under_sgd_an_overlap_changes_nothing() -> None:
         ({"steps": (0.0, 1.0)}, "positive"),
         ({"energies": (-1.0, 1.0)}, "not negative"),
         ({"log_odds": (np.nan, 0.0)}, "finite"),
-        ({"cosine_across": 0.6}, "cosine_across"),
-        ({"plain_across": 0.6}, "plain_across"),
+        ({"between": 1.1}, "between"),
+        ({"plain_between": -0.1}, "plain_between"),
+        ({"cosines": (0.1, 1.1)}, "cosines"),
+        ({"plain_cosines": (0.1,)}, "not one for each"),
+        ({"ceiling": 1.1}, "ceiling"),
         ({"overlap": ((1.0, 0.0),)}, "overlap"),
         ({"overlap": ((1.0, 0.0), (0.5, 0.4))}, "overlap"),
         ({"spread": -1.0}, "spread"),

@@ -42,9 +42,11 @@ def test_a_measurement_is_read_family_by_family() -> None:
     assert known.steps == (3.0, 9.0)
     assert known.energies == (200.0, 600.0)
     assert known.fail_noises == (300.0, 300.0)
-    assert (known.cosine_within, known.cosine_across) == (0.3, 0.05)
-    assert (known.plain_within, known.plain_across) == (0.25, 0.1)
+    assert known.cosines == pytest.approx((1.2 / 3.0, 1.2 / 9.0))
+    assert known.plain_cosines == pytest.approx((40.0 / 200.0, 40.0 / 600.0))
+    assert (known.between, known.plain_between) == pytest.approx((0.05 / 0.3, 0.1 / 0.25))
     assert (known.spread, known.felt, known.overlap) == (0.4, 0.15, ())
+    assert known.ceiling == 1.0
     assert measurement.constants(told(overlap=[[0.7, 0.3], [0.4, 0.6]])).overlap[1] == (
         0.4,
         0.6,
@@ -68,15 +70,40 @@ def test_a_family_without_scores_gets_those_of_the_nearest_start() -> None:
         measurement.constants(told(families=[lost]))
 
 
+@pytest.mark.parametrize(
+    "unknown", [{"prompts": 4}, {"transfer": -0.1, "common": -2.0}, {"transfer": 0.0}]
+)
+def test_a_family_without_a_cosine_gets_that_of_all(unknown: dict[str, Any]) -> None:
+    known = measurement.constants(told(families=[family(), family(**unknown)]))
+    assert known.cosines == pytest.approx((0.4, 0.3))
+    if "transfer" not in unknown or unknown["transfer"]:
+        assert known.plain_cosines == pytest.approx((0.2, 0.25))
+
+
+def test_the_ceiling_is_what_products_of_d_fall_towards() -> None:
+    """Exact products k (1 - 0.05 / (1 - p))^2 of four families; a fifth has too few prompts."""
+    families = [
+        family(pass_rate=p, transfer=2.0 * (1.0 - 0.05 / (1.0 - p)) ** 2, share=0.2)
+        for p in (0.1, 0.6, 0.8, 0.9)
+    ]
+    few = family(pass_rate=0.9, transfer=9.0, share=0.2, prompts=3)
+    known = measurement.constants(told(families=[*families, few]))
+    assert known.ceiling == pytest.approx(0.95)
+
+
 def test_estimates_beyond_what_they_can_be_are_cut() -> None:
     noisy = [family(share=1.0, pass_noise=-3.0, fail_noise=-1.0)]
     known = measurement.constants(
         told(cosine_within=1.2, cosine_across=-0.1, felt=1.4, families=noisy)
     )
-    assert (known.cosine_within, known.cosine_across, known.felt) == (1.0, 0.0, 1.0)
+    assert (known.between, known.felt) == (0.0, 1.0)
     assert (known.pass_noises, known.fail_noises) == ((0.0,), (0.0,))
     lone = measurement.constants(told(cosine_across=None, felt=None, families=noisy))
-    assert (lone.cosine_across, lone.felt) == (0.0, 1 / 6)
+    assert (lone.between, lone.felt) == (0.0, 1 / 6)
+    above = measurement.constants(
+        told(families=[family(share=1.0, transfer=9.0, common=999.0)])
+    )
+    assert (above.cosines, above.plain_cosines) == ((1.0,), (1.0,))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"families": 3}', '{"families": [{}]}'])
@@ -204,14 +231,17 @@ def test_the_command_writes_predictions_and_all_that_they_depend_on(
 
 
 def test_options_reach_the_world(tmp_path: Path) -> None:
-    file = saved(tmp_path, overlap=[[0.7, 0.3], [0.4, 0.6]])
+    families = [family(pass_rate=p, transfer=t) for p, t in ((0.2, 3.0), (0.9, 0.5))]
+    families = [{**one, "share": 1 / 3} for one in (*families, families[0])]
+    file = saved(tmp_path, families=families, overlap=[[0.7, 0.3, 0.0]] * 3)
     asked = Predict(measurement=file, groups=8, rollouts=4, prompts=50, held_out=9, updates=3)
     what = asked.what()
     learner = what.world.learner
     assert (learner.groups, learner.rollouts, learner.updates) == (8, 4, 3)
     assert (what.world.prompts, what.world.held_out) == (50, 9)
-    assert what.world.constants.overlap == ((0.7, 0.3), (0.4, 0.6))
-    assert replace(asked, one_normaliser=True).what().world.constants.overlap == ()
+    assert what.world.constants.overlap == ((0.7, 0.3, 0.0),) * 3
+    assert what.world.constants.ceiling < 1.0
+    assert replace(asked, no_ceiling=True).what().world.constants.ceiling == 1.0
     assert what.name == "measured: measured"
     with pytest.raises(SettingError, match="fraction"):
         replace(asked, fraction=0.0).what()

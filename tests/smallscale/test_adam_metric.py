@@ -11,7 +11,7 @@ from smallscale import adam_metric
 from smallscale.adam_metric import Fold, batch, batch_snr, felt, felt_interval, folds, metric
 from smallscale.assembly import Parts
 from smallscale.geometry import coefficients, scores
-from smallscale.measurement import generated
+from smallscale.survey import generated
 
 Make = Callable[..., Parts]
 UPDATES = 6

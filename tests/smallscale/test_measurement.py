@@ -11,8 +11,9 @@ import torch
 
 from smallscale.assembly import Parts
 from smallscale.geometry import scores
-from smallscale.measurement import Measurement, balanced, generated, measure, summary, survey
+from smallscale.measurement import Measurement, measure, summary
 from smallscale.pass_rates import rollouts_of
+from smallscale.survey import balanced, generated, survey
 
 Make = Callable[..., Parts]
 LITTLE = {"prompts": 16, "rollouts": 16, "batches": 10}

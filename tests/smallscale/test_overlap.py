@@ -9,8 +9,8 @@ import torch
 from smallscale import adam_metric
 from smallscale.assembly import Parts
 from smallscale.geometry import Geometry
-from smallscale.measurement import Scored, Survey
 from smallscale.overlap import only, overlap, second_moment
+from smallscale.survey import Scored, Survey
 
 Make = Callable[..., Parts]
 P = 4

@@ -9,7 +9,7 @@ import pytest
 
 from selection.settings import SettingError
 from smallscale import snr_results
-from smallscale.measurement import Measurement, UnmeasurableError
+from smallscale.measurement import Measurement
 from smallscale.snr import (
     Effort,
     Findings,
@@ -21,6 +21,7 @@ from smallscale.snr import (
     plain,
     ratios,
 )
+from smallscale.survey import UnmeasurableError
 from tests.terminal import Terminal
 
 LEAST = ("snr", "--preset", "test", "--lengths", "0", "--fraction", "0.01")

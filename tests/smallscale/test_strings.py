@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from smallscale.problems import Problem
-from smallscale.strings import CHANCES, DIGITS, FREE, LETTERS, POOLS, Strings
+from smallscale.strings import CHANCES, DIGITS, FREE, LETTERS, POOLS, SETS, SIGNS, Strings
 from tests.statistical import assert_mean, samples_to_detect
 
 BY_HAND = {
@@ -29,31 +29,41 @@ BY_HAND = {
     "falling": "7310",
     "gaps": "1667",
     "summed": "1811",
+    "mirrored": "1771",
+    "inner": "1370",
+    "flipped": "0621",
+    "complement": "4825",
+    "risen": "1853",
+    "highest": "1777",
+    "apart": "0629",
+    "sevenfold": "7910",
 }
-SYMBOLS = {"digits": "0123456789", "letters": "abcdefghij"}
+SYMBOLS = {"digits": "0123456789", "letters": "abcdefghij", "signs": "!#$%&*+-/?"}
 
 
 @pytest.mark.parametrize("family", BY_HAND)
 def test_families_by_hand(family: str) -> None:
-    change = {**DIGITS, **LETTERS}[family]
+    change = {**DIGITS, **LETTERS, **SIGNS}[family]
     assert "".join(map(str, change((1, 7, 3, 0)))) == BY_HAND[family]
 
 
 def test_no_two_families_do_the_same() -> None:
     rng = np.random.default_rng(0)
     strings = [tuple(map(int, row)) for row in rng.integers(10, size=(50, 4))]
-    for one, other in combinations([*DIGITS.values(), *LETTERS.values()], 2):
+    every = [change for _, families in SETS.values() for change in families.values()]
+    for one, other in combinations(every, 2):
         same = sum(one(x) == other(x) for x in strings)
         assert same < 10
 
 
-@pytest.mark.parametrize("symbols", ["digits", "letters"])
+@pytest.mark.parametrize("symbols", SETS)
 def test_problems_and_their_answers(symbols: str) -> None:
     task = Strings(symbols=symbols)  # pyright: ignore[reportArgumentType]
     rng = np.random.default_rng(0)
     for family, change in task.families.items():
         problem = task.draw(family, rng)
-        assert re.fullmatch(f"{family[0].upper()}[{SYMBOLS[symbols]}]{{4}}:", problem.text)
+        given = f"{family[0].upper()}[{re.escape(SYMBOLS[symbols])}]{{4}}:"
+        assert re.fullmatch(given, problem.text)
         values = tuple(SYMBOLS[symbols].index(c) for c in problem.text[1:-1])
         assert problem.answer == "".join(SYMBOLS[symbols][v] for v in change(values))
         assert problem.family == family
@@ -93,11 +103,11 @@ def test_demonstrations_are_right_as_often_as_stated(family: str, free_tokens: i
     assert_mean(right, task.chance(problem))
 
 
-@pytest.mark.parametrize("symbols", ["digits", "letters"])
+@pytest.mark.parametrize("symbols", SETS)
 def test_a_wrong_demonstration_goes_astray_at_a_uniform_place(symbols: str) -> None:
     """After it a symbol is right once in ten, and each other one as often."""
     task, rng = Strings(symbols=symbols, slope=0.0), np.random.default_rng(0)  # pyright: ignore[reportArgumentType]
-    right = "3456" if symbols == "digits" else "defg"
+    right = SYMBOLS[symbols][3:7]
     problem = Problem(f"X{right}:", right, list(task.families)[7])
     shown = [task.demonstration(problem, rng) for _ in range(6000)]
     places = [next((i for i in range(4) if text[i] != right[i]), 4) for text in shown]
@@ -131,7 +141,7 @@ def test_a_rollout_without_free_tokens_is_the_answer_alone() -> None:
 
 
 @pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("symbols", ["digits", "letters"])
+@pytest.mark.parametrize("symbols", SETS)
 def test_shares_of_a_pool(pool: str, symbols: str) -> None:
     task = Strings(symbols=symbols, pool=pool)  # pyright: ignore[reportArgumentType]
     assert list(task.shares.values()) == list(POOLS[pool])
