@@ -75,6 +75,20 @@ def test_weights_follow_the_pool_and_the_variance(parts: Make) -> None:
     assert told.fail_noise == pytest.approx(ratio)
 
 
+def test_what_a_family_shares_is_the_mean_product_over_pairs(parts: Make) -> None:
+    found = survey(parts(), seed=9, prompts=32, rollouts=16, batches=10)
+    for family in summary(found).families:
+        some = [one.contrast for one in found.scored if one.family == family.name]
+        pairs = [(a, b) for i, a in enumerate(some) for b in some[:i]]
+        if not pairs:
+            assert (family.common, family.transfer) == (None, None)
+            continue
+        common = np.mean([float(a @ b) for a, b in pairs])
+        transfer = 3e-4 * np.mean([float(a @ (found.metric * b)) for a, b in pairs])
+        assert family.common == pytest.approx(common, rel=1e-4)
+        assert family.transfer == pytest.approx(transfer, rel=1e-4)
+
+
 def test_outcomes_are_balanced() -> None:
     passed = np.array([True, False, False, True, True, False, False])
     assert balanced(passed, 4).tolist() == [0, 1, 2, 3]
