@@ -27,9 +27,7 @@ from selection.checks import counts
 from smallscale import adam_metric
 from smallscale.assembly import Parts
 from smallscale.prompts import Prompts
-from smallscale.survey import Survey
-
-BATCHES = 30
+from smallscale.survey import BATCHES, Survey
 
 
 def overlap(found: Survey, *, seed: int, batches: int = BATCHES) -> Float[np.ndarray, "F F"]:

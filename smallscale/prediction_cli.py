@@ -67,7 +67,7 @@ class Measure(Run):
 
     scored: int = 72
     rollouts: int = 64
-    batches: int = 30
+    batches: int = 60
     fraction: float = 1.0
     out: Path = Path("out/measured.json")
 

@@ -23,7 +23,7 @@ from smallscale.prompts import Prompts
 from smallscale.rollouts import Rollouts
 
 DRAWS = 16  # rollouts generated for each that is scored, so that rare outcomes are seen
-BATCHES = 30
+BATCHES = 60
 CHUNK = 16  # prompts generated at a time
 
 
