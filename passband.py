@@ -27,6 +27,7 @@ COMMANDS = {  # command: (module, class of its options, what it does)
     "compare-runs": ("smallscale.cli", "CompareRuns", "trained models side by side"),
     "warm-start": ("smallscale.prediction_cli", "WarmStart", "a base model of another width"),
     "measure": ("smallscale.prediction_cli", "Measure", "a model before it is trained"),
+    "remeasure": ("smallscale.prediction_cli", "Remeasure", "a model while it is trained"),
     "predict": ("sim.predict_cli", "Predict", "real runs, from what was measured before them"),
     "study": ("smallscale.prediction_cli", "Study", "a model under every strategy and seed"),
     "judge": (

@@ -73,13 +73,7 @@ class Measure(Run):
 
     def run(self) -> None:
         """Write the measurement."""
-        if not 0.0 < self.fraction <= 1.0:
-            raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
-        import_module("torch").set_num_threads(1)
-        scored, rollouts, batches = (
-            max(least, round(self.fraction * size))
-            for least, size in ((16, self.scored), (8, self.rollouts), (10, self.batches))
-        )
+        scored, rollouts, batches = self.effort()
         assembled = import_module("smallscale.assembly").assembled
         with assembled(self.config(), cache=self.cache) as parts:
             found = import_module("smallscale.survey").survey(
@@ -94,6 +88,47 @@ class Measure(Run):
         atomic.folder(self.out.parent)
         atomic.write(self.out, json.dumps(told, indent=1, allow_nan=False) + "\n")
         Console(highlight=False).print(f"measured {self.model} on {self.prompts}: {self.out}")
+
+    def effort(self) -> tuple[int, int, int]:
+        """Prompts, rollouts and batches, enough for an estimate whatever the share.
+
+        Raises:
+            SettingError: The share is not in (0, 1].
+        """
+        if not 0.0 < self.fraction <= 1.0:
+            raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
+        import_module("torch").set_num_threads(1)
+        sizes = zip((16, 8, 10), (self.scored, self.rollouts, self.batches), strict=True)
+        first, second, third = (max(least, round(self.fraction * n)) for least, n in sizes)
+        return first, second, third
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remeasure(Measure):
+    """Measure a model again and again while uniform selection trains it.
+
+    Example: `passband remeasure --prompts letters --steps 5 15 40 80 130 --out out/letters`.
+
+    Attributes:
+        steps: Training steps after which it is measured; before training in any case.
+        out: Folder for remeasured.csv and remeasured.png.
+    """
+
+    steps: tuple[int, ...] = (5, 15, 40, 80, 130)
+    out: Path = Path("out/remeasured")
+
+    def run(self) -> None:
+        """Train, measure and write."""
+        counts(steps=min(self.steps, default=1))
+        effort = dict(zip(("prompts", "rollouts", "batches"), self.effort(), strict=True))
+        remeasured = import_module("smallscale.remeasured")
+        config = replace(self.config(), steps=max(self.steps, default=1), **EVERY_STEP)
+        atomic.folder(self.out)
+        found = list(
+            remeasured.remeasured(config, self.steps, self.cache, seed=self.seed, **effort)
+        )
+        remeasured.write(found, self.out)
+        Console(highlight=False).print(f"measured {len(found)} times: {self.out}")
 
 
 @dataclass(frozen=True, kw_only=True)
