@@ -2,13 +2,19 @@
 PYTHON ?= python3
 RUN := .venv/bin/python
 OUT ?= out
+FRACTION ?= 1
+SEED ?= 0
+JOBS ?= 2
+LENGTHS ?= 0 6 24 96
 
-.PHONY: help demo test test-vllm check lint types unit notebooks clean
+.PHONY: help demo test test-vllm check lint types unit notebooks results clean
 
 help:
 	@echo "make demo       compare the strategies on real pass rates, write $(OUT)/demo/report.html"
 	@echo "make test       all that CI runs: lint, format, types, tests, notebooks (also make check)"
 	@echo "make notebooks  execute the notebooks in full and write their outputs into them"
+	@echo "make results    make all of docs/results again, in $(OUT)/results; takes hours, so FRACTION=.05"
+	@echo "                for one seed of everything; SEED=1 for other seeds, JOBS=2 processes"
 	@echo "make test-vllm  run vLLM for real on a CPU, in an environment of its own (3.5 GB; Linux)"
 	@echo "make clean      remove the environments and everything that was made"
 
@@ -31,6 +37,10 @@ unit: .venv/dev
 
 notebooks: .venv/dev
 	OMP_NUM_THREADS=1 $(RUN) notebooks/execute.py
+
+results: .venv/dev
+	OUT="$(OUT)/results" FRACTION="$(FRACTION)" SEED="$(SEED)" JOBS="$(JOBS)" LENGTHS="$(LENGTHS)" \
+		PASSBAND="$(RUN) -m passband" sh docs/results/regenerate.sh
 
 # Generated on a CPU with one thread and 1 GB of cache, without a word to the hub.
 test-vllm: .venv-vllm/ready

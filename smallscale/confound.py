@@ -130,8 +130,17 @@ def grid(
     seeds: int,
     preset: str = "tiny-cpu",
     changes: Mapping[str, str | int] = SIZES,
+    *,
+    first: int = 0,
 ) -> list[Trial]:
     """The runs of a study, seeds outermost so that early results cover every arm.
+
+    Args:
+        settings: Names in `SETTINGS`.
+        seeds: Runs of every arm of every setting.
+        preset: Preset that every run starts from.
+        changes: Changes of it for all of them.
+        first: The first seed; others follow it.
 
     Raises:
         SettingError: A setting is unknown, or a change is wrong.
@@ -142,7 +151,7 @@ def grid(
             raise nearest(name, list(SETTINGS), "setting")
     return [
         Trial(name, arm, configured(name, arm, seed, preset, changes))
-        for seed in range(seeds)
+        for seed in range(first, first + seeds)
         for name in named
         for arm in SETTINGS[name].arms
     ]

@@ -23,6 +23,7 @@ class Confound:
 
     Attributes:
         seeds: Runs per arm of every setting.
+        seed: The first seed: `seed`, `seed` + 1, ...
         fraction: Share of those seeds that is run.
         settings: adam, sgd, grpo, long.
         jobs: Processes, each with one thread.
@@ -36,6 +37,7 @@ class Confound:
     """
 
     seeds: int = 10
+    seed: int = 0
     fraction: float = 1.0
     settings: tuple[str, ...] = ("adam", "sgd", "grpo", "long")
     jobs: int = 2
@@ -56,7 +58,7 @@ class Confound:
         tables = import_module("smallscale.confound_tables")
         seeds = max(1, ceil(self.fraction * self.seeds))
         sizes = {**confound.SIZES, **changes(self.set, {})}
-        trials = confound.grid(self.settings, seeds, self.preset, sizes)
+        trials = confound.grid(self.settings, seeds, self.preset, sizes, first=self.seed)
         coupled = list(tables.simulated(self.simulated)) if self.simulated else []
         enough = confound.ENOUGH
         if not self.read:
@@ -74,8 +76,10 @@ class Confound:
             outputs.prepare(results)
             began = json.dumps(confound.start(self.preset, self.cache))
             atomic.write(results / "start.json", began + "\n")
-        shares = tables.write(found, coupled, results)
+        judged = tables.write(found, coupled, results)
         console = Console(highlight=False)
         console.print(f"{len(found)} of {len(trials)} runs")
-        console.print(shares.to_string(index=False, float_format="%.2f"))
+        wholes = import_module("smallscale.confound_verdicts").wholes
+        for hypothesis, verdict in wholes(judged).items():
+            console.print(f"Hypothesis {hypothesis}: {verdict}")
         console.print(f"Tables and plots: {results}")

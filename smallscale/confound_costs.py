@@ -132,13 +132,17 @@ def explained(
 ) -> tuple[Estimate, int]:
     """The share of an arm's apparent speedup over `BASE` that a control has as well.
 
-    The mean over seeds of the shares; unknown where some seed did not reach the target.
+    The mean over seeds of the shares; unknown where some seed did not reach the target, began
+    beyond it, or shows no speedup to have a share of.
     """
     found = paired(paid, setting, [BASE, control, arm], target, currency)
     seeds = found[0].reached.size
-    if not seeds or any(one.censored.any() for one in found):
+    times = np.array([one.reached for one in found])
+    if not seeds or not ((times > 0.0) & (times < inf)).all():
         return UNKNOWN, seeds
-    base, controlled, claimed = (np.log(one.reached) for one in found)
+    base, controlled, claimed = np.log(times)
+    if (base == claimed).any():
+        return UNKNOWN, seeds
     return mean((base - controlled) / (base - claimed)), seeds
 
 
@@ -149,7 +153,7 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
     many updates as the arm makes; both with 95% intervals, Student's t on logs over seeds.
     """
     rows, paid = list[Row](), indexed(runs)
-    for setting, arm in _arms(runs):
+    for setting, arm in present(runs):
         same = f"uniform:updates={arm.updates}"
         for target, currency in product(TARGETS, CURRENCIES):
             (cost,) = paired(paid, setting, [arm.name], target, currency)
@@ -176,7 +180,7 @@ def shares(runs: pd.DataFrame, currency: str = "step") -> pd.DataFrame:
     """
     six = "uniform:updates=6"
     rows, paid = list[Row](), indexed(runs)
-    for setting, arm in _arms(runs):
+    for setting, arm in present(runs):
         plain = arm.strategy == "uniform"
         if arm.name in (BASE, six) or (not plain and arm.updates != 6):
             continue
@@ -189,7 +193,7 @@ def shares(runs: pd.DataFrame, currency: str = "step") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _arms(runs: pd.DataFrame) -> list[tuple[str, Arm]]:
+def present(runs: pd.DataFrame) -> list[tuple[str, Arm]]:
     """The settings and arms that there are runs of, in the order of the experiment."""
     there = set(zip(runs["setting"], runs["arm"], strict=True))
     every = (

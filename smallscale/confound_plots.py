@@ -1,15 +1,17 @@
 """The update confound in pictures: progress, ratios, and what tuning a baseline does.
 
-Colours are the strategies', as everywhere; a broken line or a hollow marker means six updates.
+Colours are the strategies', as everywhere. A broken line means six updates, a cross a single
+seed, which has no interval, a hollow diamond the coupled world.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from report.aggregate import Estimate, mean_band
 from report.record import Record
@@ -29,6 +31,11 @@ PAIRS: tuple[tuple[str, Arm, str], ...] = (  # what is drawn against what, from 
     ("dynamic 1 : uniform 1", Arm(strategy="dynamic"), BASE),
     ("dynamic 6 : uniform 6", Arm(strategy="dynamic", updates=6), "uniform:updates=6"),
 )
+MARKERS = {
+    "o": ("#444444", "network, 95% interval"),
+    "x": ("#444444", "network, one seed"),
+    "D": ("#888888", "coupled world"),
+}
 PANELS = {"step": "training steps", "rollouts": "rollouts", "modelled": "modelled seconds"}
 
 
@@ -54,8 +61,11 @@ def curves(runs: Iterable[tuple[str, Arm, Record]], setting: str) -> Figure:
                 if arm in CORE and arm.name in groups:
                     _curve(panel, groups[arm.name], arm, cost)
             panel.set(xlabel=told, xlim=(0, None))
+            panel.xaxis.set_major_locator(MaxNLocator(5))
+            panel.xaxis.set_major_formatter(EngFormatter(sep=""))
         panels[0].set_ylabel("mean held-out pass rate")
-        figure.suptitle(SETTINGS[setting].told, fontsize=9, fontweight="bold")
+        title = f"{SETTINGS[setting].told}: mean of {_seeds(map(len, groups.values()))}"
+        figure.suptitle(title, fontsize=9, fontweight="bold")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
@@ -75,11 +85,16 @@ def ratios(runs: pd.DataFrame) -> Figure:
                 _forest(panel, paid, setting, currency)
             row[0].set_yticks(range(len(PAIRS)), [name for name, _, _ in PAIRS])
             row[0].set_ylim(len(PAIRS) - 0.4, -0.6)
-            row[0].set_title(SETTINGS[setting].told)
+            found = [ratio(paid, setting, a.name, b, TARGET, "step")[1] for _, a, b in PAIRS]
+            row[0].set_title(f"{SETTINGS[setting].told}: {_seeds(filter(None, found))}")
         for panel, told in zip(grid[-1], PANELS.values(), strict=True):
-            panel.set_xlabel(f"{told}, ratio")
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+            panel.set_xlabel(f"{told} to {TARGET:g}, ratio")
+        told = {
+            label: handle
+            for panel in grid.flat
+            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(told.values(), told.keys(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -106,7 +121,10 @@ def tuning(runs: pd.DataFrame) -> Figure:
                 found = [
                     ratio(paid, "adam", arm.name, BASE, target, "step")[0] for _, arm in arms
                 ]
-                _speedups(panel, [x for x, _ in arms], found, color, f"uniform, to {target}")
+                shift = 1 + 0.3 * (target - TARGET)  # else intervals hide each other
+                _speedups(
+                    panel, [x * shift for x, _ in arms], found, color, f"uniform, to {target}"
+                )
             level = 1 / ratio(paid, "adam", six.name, BASE, TARGET, "step")[0].value
             color = looks(("speed",))["speed"].color
             panel.axhline(
@@ -138,6 +156,7 @@ def _curve(panel: Axes, group: Sequence[Record], arm: Arm, cost: str) -> None:
 
 def _forest(panel: Axes, paid: Paid, setting: str, currency: str) -> None:
     """The pairs of a setting in one currency, the network's beside the coupled world's."""
+    drawn: set[str] = set()
     for where, shift, fill in ((setting, -0.13, True), (setting + SIMULATED, 0.13, False)):
         for place, (_, arm, base) in enumerate(PAIRS):
             found, seeds = ratio(paid, where, arm.name, base, TARGET, currency)
@@ -145,27 +164,36 @@ def _forest(panel: Axes, paid: Paid, setting: str, currency: str) -> None:
                 continue
             color = _color(arm) if fill else "#888888"
             ends = np.array([[found.value - found.low], [found.high - found.value]])
+            marker = ("o" if np.isfinite(found.low) else "x") if fill else "D"
+            drawn.add(marker)
             panel.errorbar(
                 [found.value],
                 [place + shift],
                 xerr=np.nan_to_num(ends, posinf=0.0),
-                fmt="o" if fill else "D",
+                fmt=marker,
                 color=color,
                 markersize=4.5 if fill else 3.5,
                 markerfacecolor=color if fill else "white",
                 capsize=1.5,
             )
+    _furnish(panel, drawn)
+
+
+def _furnish(panel: Axes, drawn: Collection[str]) -> None:
+    """Axes of ratios, and entries of the legend for the markers that were drawn."""
     panel.axvline(1.0, color="#444444", linewidth=0.8)
     panel.set_xscale("log")
     panel.set_xticks([0.125, 0.25, 0.5, 1, 2, 4], ["1/8", "1/4", "1/2", "1", "2", "4"])
     panel.minorticks_off()
     panel.grid(visible=False, axis="y")
-    panel.plot([], [], "o", color="#444444", label="network, 95% interval")
-    panel.plot([], [], "D", color="#888888", markerfacecolor="white", label="coupled world")
+    for marker, (color, told) in MARKERS.items():
+        if marker in drawn:
+            fill = "white" if marker == "D" else color
+            panel.plot([], [], marker, color=color, markerfacecolor=fill, label=told)
 
 
 def _speedups(
-    panel: Axes, places: Sequence[int], found: Sequence[Estimate], color: str, told: str
+    panel: Axes, places: Sequence[float], found: Sequence[Estimate], color: str, told: str
 ) -> None:
     """Speedups with their intervals; those of runs that did not all arrive are left out."""
     middle = 1 / np.array([(e.value, e.high, e.low) for e in found]).T
@@ -181,6 +209,14 @@ def _speedups(
         capsize=1.5,
         label=told,
     )
+
+
+def _seeds(counts: Iterable[int]) -> str:
+    """How many seeds a picture is of."""
+    there = list(counts)
+    fewest, most = min(there, default=0), max(there, default=0)
+    number = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return f"{number} seed{'' if most == 1 else 's'}"
 
 
 def _color(arm: Arm) -> str:

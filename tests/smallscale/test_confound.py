@@ -1,6 +1,7 @@
 """The update confound: what is run, what is compared, and the files it leaves."""
 
 import json
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -26,45 +27,9 @@ from smallscale.confound_costs import (
     summary,
 )
 from smallscale.confound_tables import simulated, write
+from tests.smallscale.confound_runs import S1, S6, SIX, U1, U6, X4, climb, study
 from tests.terminal import Terminal
 
-SIX = "uniform:updates=6"
-
-
-def climb(arm: Arm, seed: int, pace: float, *, top: float = 1.0, luck: float = 1.0) -> Record:
-    """A run whose accuracy rises from .5 by `pace` per training step until `top`.
-
-    Every step takes 10 rollouts, of which 5 are trained on, and 2 rounds.
-    """
-    step = np.arange(0.0, 120.0)
-    columns = {
-        "step": step,
-        "rollouts": 10.0 * step,
-        "trained_rollouts": 5.0 * step,
-        "updates": arm.updates * step,
-        "rounds": 2.0 * step,
-        "seconds": step,
-        "accuracy": np.minimum(0.5 + pace * luck * step, top),
-        "mixed": np.full(step.size, 0.5),
-        "signal_realised": step,
-    }
-    setting = {"world": "w", "strategy": arm.name, "seed": seed}
-    return Record(setting=setting, columns=columns, target=0.7)
-
-
-def study(
-    paces: dict[Arm, float], seeds: int = 3, setting: str = "adam"
-) -> list[tuple[str, Arm, Record]]:
-    return [
-        (setting, arm, climb(arm, seed, pace, luck=1.0 + 0.1 * seed))
-        for arm, pace in paces.items()
-        for seed in range(seeds)
-    ]
-
-
-U1, U6 = Arm(strategy="uniform"), Arm(strategy="uniform", updates=6)
-S1, S6 = Arm(strategy="speed-released"), Arm(strategy="speed-released", updates=6)
-X4 = Arm(strategy="uniform", faster=4)
 PACES = {U1: 0.005, U6: 0.02, S1: 0.00625, S6: 0.04, X4: 0.01}
 
 
@@ -77,6 +42,15 @@ def test_the_grid_holds_every_arm_of_every_setting_once_per_seed() -> None:
     assert {(t.setting, t.arm) for t in first} == {
         (name, arm) for name, where in SETTINGS.items() for arm in where.arms
     }
+
+
+def test_another_first_seed_is_all_that_changes() -> None:
+    later = [
+        trial._replace(config=replace(trial.config, seed=0))
+        for trial in grid(["sgd"], 1, first=7)
+    ]
+    assert later == grid(["sgd"], 1)
+    assert {trial.config.seed for trial in grid(["sgd"], 3, first=7)} == {7, 8, 9}
 
 
 def test_arms_differ_from_the_baseline_in_what_they_say_alone() -> None:
@@ -196,6 +170,14 @@ def test_the_share_of_a_control() -> None:
     assert np.isnan(explained(indexed(late), "adam", SIX, S6.name, 0.7, "step")[0].value)
 
 
+def test_a_share_needs_a_speedup() -> None:
+    even = costs(study({U1: 0.005, U6: 0.02, S6: 0.005}))
+    assert np.isnan(explained(indexed(even), "adam", SIX, S6.name, 0.7, "step")[0].value)
+    ahead = costs([("adam", arm, climb(arm, 0, 0.3, top=0.9)) for arm in (U1, U6, S6)])
+    ahead["step"] = 0.0  # held-out prompts were beyond the target before training
+    assert np.isnan(explained(indexed(ahead), "adam", SIX, S6.name, 0.7, "step")[0].value)
+
+
 def test_the_summary_has_both_baselines() -> None:
     table = summary(costs(study(PACES)))
     assert len(table) == len(PACES) * len(TARGETS) * len(CURRENCIES)
@@ -242,9 +224,10 @@ def test_results_are_written(tmp_path: Path) -> None:
     assert len(runs) == (3 + 2) * len(paces) * len(TARGETS)
     for name in ("curves-adam", "ratios", "tuning"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    told = (tmp_path / "tables.md").read_text()
-    assert "### AdamW, RLOO, coupled world: cost" in told
-    assert f"| adam | {SIX} | {S6.name} | 0.7 | 3 |" in told
+    assert "## Costs: AdamW, RLOO\n" in (tmp_path / "tables.md").read_text()
+    assert "## Hypothesis 5: " in (tmp_path / "verdicts.md").read_text()
+    judged = pd.read_csv(tmp_path / "verdicts.csv")
+    assert set(judged["hypothesis"]) == set(range(5, 10))
 
 
 def test_start_counts_are_exact_pass_rates(cache: Path) -> None:
@@ -269,6 +252,11 @@ def test_the_command_runs_reads_and_refuses(
     assert set(runs["arm"]) == {arm.name for arm in SETTINGS["sgd"].arms}
     assert runs["reached"].tolist() == [False] * len(runs)
     assert len(json.loads((tmp_path / "out" / "start.json").read_text())["passes"]) == 200
+    assert "Hypothesis 7: undecided" in said  # one step reaches no target
+    status, _, complaint = terminal("confound", *options, "--read", "--seed", "1")
+    assert (status, "no finished run" in complaint) == (2, True)
+    status, _, complaint = terminal("confound", *options, "--seed", "-1")
+    assert (status, "seed=-1" in complaint) == (2, True)
     results = tmp_path / "elsewhere"
     status, said, _ = terminal("confound", *options, "--read", "--results", str(results))
     assert (status, "6 of 6 runs" in said) == (0, True)
