@@ -72,8 +72,8 @@ class Effort:
 EFFORTS: Mapping[int, Effort] = {
     0: Effort(free_tokens=0, prompts=72, scored=64, grouped=192, batches=60),
     6: Effort(free_tokens=6, prompts=56, scored=64, grouped=144, batches=40),
-    24: Effort(free_tokens=24, prompts=24, scored=64, grouped=96, batches=40),
-    96: Effort(free_tokens=96, prompts=16, scored=64, grouped=96, batches=40),
+    24: Effort(free_tokens=24, prompts=48, scored=64, grouped=144, batches=40),
+    96: Effort(free_tokens=96, prompts=32, scored=64, grouped=96, batches=40),
 }
 
 
