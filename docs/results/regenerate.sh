@@ -49,17 +49,49 @@ make compare --groups 16 --rollouts 16 --prompts 2000 --steps 400 \
 confound --read --simulated "$OUT/runs/worlds"
 
 # Predictions, made before the runs that they are about (docs/prediction.md).
-predicted() { # name, model, prompts, pass rate to end at, targets...
-    name=$OUT/prediction/$1 runs=$OUT/runs/$1 model=$2 prompts=$3 enough=$4
-    shift 4
-    make measure --model "$model" --prompts "$prompts" --seed "$SEED" \
-        --fraction "$FRACTION" --out "$name-measured.json"
-    make predict "$name-measured.json" --targets "$@" --fraction "$FRACTION" --out "$name"
-    make study --model "$model" --prompts "$prompts" --enough "$enough" --seed "$SEED" \
-        --fraction "$FRACTION" --jobs "$JOBS" --out "$runs"
-    make judge "$name" "$runs" --out "$name-judged"
+measured() { # name, model, prompts
+    make measure --model "$2" --prompts "$3" --seed "$SEED" --fraction "$FRACTION" \
+        --out "$OUT/prediction/$1-measured.json"
 }
-predicted strings tiny strings .82 .6 .7 .8
+predicted() { # name, measurement, options...
+    name=$1 measurement=$2
+    shift 2
+    make predict "$OUT/prediction/$measurement-measured.json" --fraction "$FRACTION" \
+        --out "$OUT/prediction/$name" "$@"
+}
+judged() { # name, model, prompts, pass rate to end at, options...
+    name=$1 model=$2 prompts=$3 enough=$4
+    shift 4
+    make study --model "$model" --prompts "$prompts" --enough "$enough" --seed "$SEED" \
+        --fraction "$FRACTION" --jobs "$JOBS" --out "$OUT/runs/$name" "$@"
+    make judge "$OUT/prediction/$name" "$OUT/runs/$name" --out "$OUT/prediction/$name-judged"
+}
+remeasured() { # name, model, prompts, training steps...
+    name=$1 model=$2 prompts=$3
+    shift 3
+    make remeasure --model "$model" --prompts "$prompts" --seed "$SEED" \
+        --fraction "$FRACTION" --out "$OUT/prediction/$name-remeasured" --steps "$@"
+}
 LETTERS=$($PASSBAND warm-start --prompts letters --hidden 64)
-predicted letters-64 "$LETTERS" letters .67 .5 .6 .65
+SIGNS=$($PASSBAND warm-start --prompts signs --hidden 128)
+AGED="uniform dynamic speed speed-released"
+measured strings tiny strings
+predicted strings strings
+judged strings tiny strings .82
+remeasured strings tiny strings 5 15 40 70 110
+measured letters-64 "$LETTERS" letters
+predicted letters-64 letters-64 --targets .5 .6 .65
+judged letters-64 "$LETTERS" letters .67
+remeasured letters-64 "$LETTERS" letters 5 15 40 80 130
+measured signs-128 "$SIGNS" signs
+predicted signs-128 signs-128 --targets .5 .6 .65
+predicted signs-128-no-ceiling signs-128 --targets .5 .6 .65 --no-ceiling
+judged signs-128 "$SIGNS" signs .67
+# shellcheck disable=SC2086 # several strategies are several words
+predicted signs-128-six signs-128 --targets .5 .6 .65 --updates 6 --strategies $AGED
+# shellcheck disable=SC2086
+judged signs-128-six "$SIGNS" signs .67 --set updates=6 --strategies $AGED
+measured strings-24 tiny strings:free_tokens=24 # its runs are the confound's
+predicted strings-24 strings-24 --strategies uniform dynamic speed-released
+predicted strings-24-six strings-24 --strategies uniform dynamic speed-released --updates 6
 echo "results in $OUT"
