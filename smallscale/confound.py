@@ -92,8 +92,11 @@ TUNED = (
     *(Arm(strategy="uniform", faster=times) for times in (2, 4, 8)),
     *(Arm(strategy="uniform", updates=u) for u in (2, 3, 12)),
 )
-# Added after the first runs: is it the ageing of kept groups that costs SPEED its lead at six?
+# Added after the first runs: is it the ageing of kept groups that costs SPEED its lead at six,
+# and is it by clipping?
 FRESH = tuple(Arm(strategy="speed", updates=u) for u in (1, 6))
+SIX = tuple(Arm(strategy=name, updates=6) for name in ("uniform", "speed-released", "speed"))
+UNCLIPPED = "rloo:clip_low=inf,clip_high=inf,dual_clip=inf"
 LONG = MappingProxyType(
     {
         "prompts": "strings:free_tokens=24",
@@ -112,6 +115,9 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             lr=5e-5,
             evaluate_every=(8, 2),
             changes=LONG,
+        ),
+        "unclipped": Setting(
+            told="AdamW, RLOO, not clipped", arms=SIX, lr=5e-5, changes={"estimator": UNCLIPPED}
         ),
     }
 )

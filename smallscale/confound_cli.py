@@ -25,7 +25,7 @@ class Confound:
         seeds: Runs per arm of every setting.
         seed: The first seed: `seed`, `seed` + 1, ...
         fraction: Share of those seeds that is run.
-        settings: adam, sgd, grpo, long.
+        settings: adam, sgd, grpo, long, unclipped.
         jobs: Processes, each with one thread.
         read: Run nothing: report the runs that are finished.
         simulated: Folder of a `passband compare` in coupled worlds, to put beside.
@@ -39,7 +39,7 @@ class Confound:
     seeds: int = 10
     seed: int = 0
     fraction: float = 1.0
-    settings: tuple[str, ...] = ("adam", "sgd", "grpo", "long")
+    settings: tuple[str, ...] = ("adam", "sgd", "grpo", "long", "unclipped")
     jobs: int = 2
     read: bool = False
     simulated: Path | None = None

@@ -40,7 +40,8 @@ UNITS = {
     "updates": "updates",
     "modelled": "modelled s",
 }
-SIX, SPEED = Arm(strategy="uniform", updates=6), Arm(strategy="speed-released", updates=6)
+ONE, SIX = (Arm(strategy="uniform", updates=u) for u in (1, 6))
+SPEED = Arm(strategy="speed-released", updates=6)
 FRESH = Arm(strategy="speed", updates=6)
 MIDDLE = TARGETS[1]  # of columns that show one target
 TABLES = """\
@@ -126,7 +127,7 @@ def _shares(paid: Paid, arms: Arms) -> str:
         *heads("share"),
     ]
     rows: list[list[str]] = []
-    for setting in (where for where, arm in arms if arm == SPEED):
+    for setting in (where for where, arm in arms if arm == SPEED and (where, ONE) in arms):
         faster = [ratio(paid, setting, BASE, a.name, MIDDLE, "step") for a in (SPEED, SIX)]
         shares = [explained(paid, setting, SIX.name, SPEED.name, t, "step") for t in TARGETS]
         seeds = count(seeds for _, seeds in (*faster, *shares))
@@ -181,7 +182,7 @@ def _last(arms: Sequence[Arm]) -> Iterator[Arm]:
 def _others(paid: Paid, arms: Arms) -> str:
     """Ratios that are quoted and stand in no other table."""
     rows: list[list[str]] = []
-    for setting in (where for where, arm in arms if arm == SIX):
+    for setting in (where for where, arm in arms if arm == SIX and (where, ONE) in arms):
         found = _ratios(paid, setting, SIX.name, BASE, ("updates",))
         rows.append([told(setting), "updates of uniform, 6 : uniform, 1", *found])
     for setting, arm in arms:
