@@ -10,8 +10,10 @@ Advantages are computed on whole groups, whatever mini-batch a rollout falls int
 an older policy are weighted by the ratio of probabilities that PPO would use: against the
 policy at the start of the training step (`recomputed`, what released trainers do, which leaves
 staleness uncorrected) or against the policy that generated them (`behaviour`). Ratio and
-clipping act on the event that a rollout passes or fails; token by token, ratios stay far closer
-to 1, so clipping is off by default.
+clipping act on the event that a rollout passes or fails, as if one token decided that; where
+many do, each token's ratio stays far closer to 1, so clipping is off by default. In a real
+network with answers of four tokens clipping this way is what ageing groups cost SPEED at six
+updates per training step (docs/prediction.md).
 
 Axis legend: S segments, G groups, U updates.
 """

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from dataclasses import dataclass, replace
+from math import isinf
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +39,8 @@ class Predict:
         prompts: Prompts in the data set, M.
         held_out: Held-out prompts.
         updates: Optimizer updates per training step.
+        clip: How far importance ratios may leave 1, to the policy that generated a rollout as
+            real runs have them; inf for no clipping.
         seeds: Simulated seeds.
         runs: Seeds of the real runs, which the intervals are meant for.
         doubt: Standard deviation of the world's own error, in logs.
@@ -54,6 +57,7 @@ class Predict:
     prompts: int = 2000
     held_out: int = 256
     updates: int = 1
+    clip: float = 0.2
     seeds: int = 20
     runs: int = 5
     doubt: float = 0.1
@@ -85,7 +89,13 @@ class Predict:
         known = measurement.load(self.measurement)
         if self.no_ceiling:
             known = replace(known, ceiling=1.0)
-        learner = Learner(groups=self.groups, rollouts=self.rollouts, updates=self.updates)
+        learner = Learner(
+            groups=self.groups,
+            rollouts=self.rollouts,
+            updates=self.updates,
+            ratio="behaviour",
+            clip=None if isinf(self.clip) else (self.clip, self.clip),
+        )
         world = Measured(
             constants=known, prompts=self.prompts, held_out=self.held_out, learner=learner
         )

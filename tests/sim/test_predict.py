@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from math import exp
+from math import exp, inf
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +239,11 @@ def test_options_reach_the_world(tmp_path: Path) -> None:
     learner = what.world.learner
     assert (learner.groups, learner.rollouts, learner.updates) == (8, 4, 3)
     assert (what.world.prompts, what.world.held_out) == (50, 9)
+    assert (learner.ratio, learner.clip) == ("behaviour", (0.2, 0.2))
+    assert replace(asked, clip=0.3).what().world.learner.clip == (0.3, 0.3)
+    assert replace(asked, clip=inf).what().world.learner.clip is None
+    with pytest.raises(ValueError, match="clip"):
+        replace(asked, clip=-0.1).what()
     assert what.world.constants.overlap == ((0.7, 0.3, 0.0),) * 3
     assert what.world.constants.ceiling < 1.0
     assert replace(asked, no_ceiling=True).what().world.constants.ceiling == 1.0
