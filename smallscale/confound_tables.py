@@ -85,4 +85,6 @@ def _stands_for(knobs: dict[str, str]) -> str:
         return "sgd"
     if knobs.get("estimator") == "grpo":
         return "grpo"
-    return "long" if float(knobs.get("pass_noise", "0")) >= NOISY else "adam"
+    if float(knobs.get("pass_noise", "0")) >= NOISY:
+        return "long"
+    return "adam" if "clip" in knobs else "unclipped"

@@ -39,13 +39,14 @@ confound
 P=population=$RESULTS/start.json,family_share=.8,target=.8
 S=pass_noise=0,fail_noise=1.5
 L=pass_noise=16,fail_noise=18
+C=ratio=behaviour,clip=.2/.2
 make compare --groups 16 --rollouts 16 --prompts 2000 --steps 400 \
     --seeds "$SEEDS" --jobs "$JOBS" --out "$OUT/runs/worlds" \
     --strategies uniform speed speed-released dynamic \
-    --worlds "coupled:$P,$S,updates=1" "coupled:$P,$S,updates=6" \
-    "coupled:$P,$S,optimizer=sgd,updates=1" "coupled:$P,$S,optimizer=sgd,updates=6" \
-    "coupled:$P,$S,estimator=grpo,updates=1" "coupled:$P,$S,estimator=grpo,updates=6" \
-    "coupled:$P,$L,updates=1" "coupled:$P,$L,updates=6"
+    --worlds "coupled:$P,$S,$C,updates=1" "coupled:$P,$S,$C,updates=6" \
+    "coupled:$P,$S,$C,optimizer=sgd,updates=1" "coupled:$P,$S,$C,optimizer=sgd,updates=6" \
+    "coupled:$P,$S,$C,estimator=grpo,updates=1" "coupled:$P,$S,$C,estimator=grpo,updates=6" \
+    "coupled:$P,$L,$C,updates=1" "coupled:$P,$L,$C,updates=6" "coupled:$P,$S,updates=6"
 confound --read --simulated "$OUT/runs/worlds"
 
 # Predictions, made before the runs that they are about (docs/prediction.md).

@@ -199,7 +199,8 @@ def test_shares_have_their_controls() -> None:
 
 def test_simulated_runs_stand_beside_their_setting(tmp_path: Path) -> None:
     knobs = {
-        "adam": "pass_noise=0,updates=6",
+        "adam": "pass_noise=0,updates=6,clip=.2/.2",
+        "unclipped": "pass_noise=0,updates=6",
         "sgd": "optimizer=sgd,pass_noise=0,updates=6",
         "grpo": "estimator=grpo,pass_noise=0,updates=6",
         "long": "pass_noise=16,updates=6",
