@@ -8,11 +8,13 @@ $$p_i = (1 - \lambda)\,\sigma(b_i + w_i \cdot \theta), \qquad
 s_i = \frac{1 - \lambda / (1 - p_i)}{1 - \lambda}:$$
 
 as a prompt nears the ceiling $1 - \lambda$, what remains of its failures is slips, and the part
-of D that it shares with others vanishes. The rest of D does not, and goes on being noise to
+of D that it shares with others vanishes. $|D|^2$ does not: what is no longer shared is noise to
 all others. Without slips this is the policy of `sim.family_moments`.
 
-That holds between families before any training, so $\lambda$ can be measured there (`slips`):
-the product of the D of two prompts of a family is $k s^2$, and its root linear in $1/(1 - p)$.
+It shows between families before any training, so $\lambda$ can be measured there (`slips`):
+the product of the D of two prompts of a family is $k s^2$, its root a line in $1/(1 - p)$ that
+meets 0 at $1/\lambda$. Taken for granted: one k for all families, which is where scatter comes
+from, and one $\lambda$.
 
 Axis legend: F families, T prompts of the data set and held-out ones, K of them.
 """
@@ -28,6 +30,7 @@ from sim.family_moments import FamilyLogits
 
 ROOM = 1e-3  # share of the ceiling that a prompt starts below it, at least
 FAMILIES = 3  # that slips are estimated from, at least
+NEAR = 0.5  # pass rate of the easiest family from which a ceiling is in sight
 
 
 @dataclass
@@ -83,14 +86,16 @@ def remaining(rates: Float[np.ndarray, "T"], ceiling: float) -> Float[np.ndarray
 def slips(rates: Float[np.ndarray, "F"], products: Float[np.ndarray, "F"]) -> float:
     r"""$\lambda$ from the least-squares line of the root of products over 1/(1 - p).
 
-    Zero if the line does not fall, or rests on fewer than `FAMILIES` families; at most the
-    fewest failures of any family.
+    Zero if the line does not fall, rests on fewer than `FAMILIES` different pass rates or ends
+    below `NEAR`; at most the fewest failures of any family.
 
     Args:
         rates: Mean pass rate of each family.
         products: Mean product of the D of two of its prompts.
     """
-    if rates.size < FAMILIES:
+    known = rates < 1.0
+    rates, products = rates[known], products[known]
+    if np.unique(rates).size < FAMILIES or rates.max() < NEAR:
         return 0.0
     line = np.polyfit(1.0 / (1.0 - rates), np.sqrt(products), 1)
     if line[0] >= 0.0 or line[1] <= 0.0:

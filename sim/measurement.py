@@ -13,6 +13,7 @@ family fall with its pass rate (`sim.ceiling.slips`).
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sim.measured import Constants
 
 FELT = 1 / 6  # chi where noise hid the gradient; measured on the runs of `sim.coupled`
 PROMPTS = 5  # that a family's cosine is measured from, at least
+ADAM, PLAIN = ("transfer", "step"), ("common", "contrast")  # a family's product and |D|^2
 Family = Mapping[str, Any]
 Floats = Float[np.ndarray, "F"]
 
@@ -68,9 +70,9 @@ def constants(told: Mapping[str, Any]) -> Constants:
         energies=tuple(family["contrast"] for family in filled),
         pass_noises=tuple(max(0.0, family["pass_noise"]) for family in filled),
         fail_noises=tuple(max(0.0, family["fail_noise"]) for family in filled),
-        cosines=tuple(_cosine(family, "transfer", "step", within) for family in families),
+        cosines=tuple(_cosine(one, ADAM, within, told["spread"]) for one in families),
         plain_cosines=tuple(
-            _cosine(family, "common", "contrast", plain_within) for family in families
+            _cosine(one, PLAIN, plain_within, told["spread"]) for one in families
         ),
         between=between,
         plain_between=plain_between,
@@ -98,11 +100,15 @@ def _nearest(family: Family, seen: Sequence[Family]) -> Family:
     return min(seen, key=lambda other: abs(other["log_odds"] - family["log_odds"]))
 
 
-def _cosine(family: Family, product: str, square: str, pooled: float) -> float:
-    """Cosine of D between prompts of a family; that of all families where it is not known."""
+def _cosine(family: Family, names: tuple[str, str], pooled: float, spread: float) -> float:
+    """Cosine of D between prompts of a family; that of all families where it is not known.
+
+    The mean product over (E|D|)^2, which for |D|^2 of this spread is E|D|^2 exp(-spread^2 / 4).
+    """
+    product, square = names
     if not _shares(family, product):
         return pooled
-    return min(1.0, family[product] / family[square])
+    return min(1.0, family[product] / family[square] * exp(spread**2 / 4.0))
 
 
 def _shares(family: Family, product: str) -> bool:

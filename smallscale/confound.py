@@ -95,7 +95,7 @@ TUNED = (
 # Added after the first runs: is it the ageing of kept groups that costs SPEED its lead at six,
 # and is it by clipping?
 FRESH = tuple(Arm(strategy="speed", updates=u) for u in (1, 6))
-SIX = tuple(Arm(strategy=name, updates=6) for name in ("uniform", "speed-released", "speed"))
+FREED = tuple(Arm(strategy=name, updates=6) for name in ("uniform", "speed-released", "speed"))
 UNCLIPPED = "rloo:clip_low=inf,clip_high=inf,dual_clip=inf"
 LONG = MappingProxyType(
     {
@@ -117,7 +117,10 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             changes=LONG,
         ),
         "unclipped": Setting(
-            told="AdamW, RLOO, not clipped", arms=SIX, lr=5e-5, changes={"estimator": UNCLIPPED}
+            told="AdamW, RLOO, not clipped",
+            arms=FREED,
+            lr=5e-5,
+            changes={"estimator": UNCLIPPED},
         ),
     }
 )

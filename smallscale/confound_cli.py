@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from report import atomic, outputs
-from selection.checks import counts, within
+from selection.checks import counts
 from selection.settings import SettingError
 from smallscale.config import changes
 
@@ -52,7 +52,10 @@ class Confound:
     def run(self) -> None:
         """Run what is missing, and write tables and plots."""
         counts(seeds=self.seeds, jobs=self.jobs)
-        within(0.0, 1.0, fraction=self.fraction)
+        if not 0.0 < self.fraction <= 1.0:
+            raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
+        if not self.settings:
+            raise SettingError("no settings: name adam, sgd, grpo, long or unclipped")
         confound = import_module("smallscale.confound")
         study = import_module("smallscale.study")
         tables = import_module("smallscale.confound_tables")
@@ -61,7 +64,9 @@ class Confound:
         trials = confound.grid(self.settings, seeds, self.preset, sizes, first=self.seed)
         coupled = list(tables.simulated(self.simulated)) if self.simulated else []
         enough = confound.ENOUGH
+        results = self.results or self.out
         if not self.read:
+            outputs.prepare(results)
             configs = [trial.config for trial in trials]
             study.study(configs, self.out, jobs=self.jobs, cache=self.cache, enough=enough)
         found = [
@@ -71,9 +76,7 @@ class Confound:
         ]
         if not found:
             raise SettingError(f"out={str(self.out)!r} holds no finished run: leave out --read")
-        results = self.results or self.out
         if not self.read:
-            outputs.prepare(results)
             began = json.dumps(confound.start(self.preset, self.cache))
             atomic.write(results / "start.json", began + "\n")
         judged = tables.write(found, coupled, results)

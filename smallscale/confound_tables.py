@@ -87,4 +87,4 @@ def _stands_for(knobs: dict[str, str]) -> str:
         return "grpo"
     if float(knobs.get("pass_noise", "0")) >= NOISY:
         return "long"
-    return "adam" if "clip" in knobs else "unclipped"
+    return "unclipped" if knobs.get("updates") == "6" and "clip" not in knobs else "adam"

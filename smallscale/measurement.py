@@ -27,10 +27,12 @@ from smallscale import adam_metric
 from smallscale.assembly import Parts
 from smallscale.survey import BATCHES, Survey, share, survey
 
+LEAST = 1e-12  # and 1 less it: pass rates that log-odds are taken of
+
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One family of prompts at the start of training.
+    """One family of prompts, with the model as it is.
 
     Attributes:
         name: Of the family.
@@ -66,7 +68,7 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """Constants of a run before training; names as in `sim.coupled.Coupled` where it has them.
+    """Constants of a run, before or during training; names are those of `sim.coupled.Coupled`.
 
     Attributes:
         model: Setting of the run: its model,
@@ -217,6 +219,7 @@ def _families(found: Survey) -> Iterator[Family]:
     raw, adam = found.products(adam=False), found.products(adam=True)
     for name in sorted(set(found.families)):
         inside, known = found.rates[where == name], names == name
+        inside = inside.clip(LEAST, 1.0 - LEAST)
         odds = np.log(inside) - np.log1p(-inside)
 
         def mean(column: str, known: Bool[np.ndarray, "J"] = known) -> float | None:

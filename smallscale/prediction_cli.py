@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -90,7 +91,7 @@ class Measure(Run):
         Console(highlight=False).print(f"measured {self.model} on {self.prompts}: {self.out}")
 
     def effort(self) -> tuple[int, int, int]:
-        """Prompts, rollouts and batches, enough for an estimate whatever the share.
+        """Prompts, rollouts and batches; a share of them is enough for an estimate.
 
         Raises:
             SettingError: The share is not in (0, 1].
@@ -98,7 +99,10 @@ class Measure(Run):
         if not 0.0 < self.fraction <= 1.0:
             raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
         import_module("torch").set_num_threads(1)
-        sizes = zip((16, 8, 10), (self.scored, self.rollouts, self.batches), strict=True)
+        asked = self.scored, self.rollouts, self.batches
+        if self.fraction == 1.0:
+            return asked
+        sizes = zip((16, 8, 10), asked, strict=True)
         first, second, third = (max(least, round(self.fraction * n)) for least, n in sizes)
         return first, second, third
 
@@ -124,10 +128,11 @@ class Remeasure(Measure):
         remeasured = import_module("smallscale.remeasured")
         config = replace(self.config(), steps=max(self.steps, default=1), **EVERY_STEP)
         atomic.folder(self.out)
-        found = list(
-            remeasured.remeasured(config, self.steps, self.cache, seed=self.seed, **effort)
-        )
-        remeasured.write(found, self.out)
+        found: list[tuple[int, Any]] = []
+        told = {"seed": self.seed, **effort}
+        for one in remeasured.remeasured(config, self.steps, self.cache, **told):
+            found.append(one)
+            remeasured.write(found, self.out)  # a later one may fail
         Console(highlight=False).print(f"measured {len(found)} times: {self.out}")
 
 

@@ -2,7 +2,9 @@
 
 A simulated world is told what is measured before training and takes it for constant, or for a
 function of pass rates. Here is what becomes of it: `measurement.summary` at chosen training
-steps, always of the same prompts, with Adam's metric as uniform batches make it there.
+steps, with Adam's metric as uniform batches make it there. The same prompts are rolled out each
+time, but only those with two passes and two failures tell of D, so that late in training a
+family is told of by the prompts that have not been learned (`prompts` counts them).
 
 Measuring changes nothing: the training steps are those of a run that is not measured.
 """
@@ -55,7 +57,8 @@ def remeasured(
         effort: `seed`, `prompts`, `rollouts` and `batches` of `survey.survey`.
 
     Raises:
-        ValueError: A number is wrong, or hardly any prompt both passes and fails.
+        ValueError: A number is wrong, the run ends before a step, or hardly any prompt both
+            passes and fails.
     """
     for step in steps:
         counts(0, step=step)
@@ -64,7 +67,9 @@ def remeasured(
         place.begin(config)
         trainer = Trainer.begin(parts, place)
         for step in sorted(set(steps) | {0}):
-            trainer.run(until=step)
+            said = trainer.run(until=step)
+            if trainer.progress.step < step:
+                raise ValueError(f"step={step} is never reached: the run {said}")
             yield step, summary(survey(parts, **effort))
 
 
@@ -94,7 +99,8 @@ def table(found: Sequence[tuple[int, Measurement]]) -> pd.DataFrame:
 def _numbers(told: Mapping[str, Any]) -> dict[str, float | None]:
     """What was measured, without what was asked for; a family's numbers keep their names."""
     of_all = ("felt", "felt_low", "felt_high", "kept", "batch_snr", "cosine_within")
-    of_one = ("share", "pass_rate", "log_odds", "contrast", "fail_noise", "common", "transfer")
+    of_one = ("share", "pass_rate", "log_odds", "prompts", "contrast", "fail_noise")
+    of_one = (*of_one, "common", "transfer")
     return {name: told[name] for name in (of_one if "name" in told else of_all)}
 
 

@@ -1,4 +1,4 @@
-r"""The scores of some prompts of a run, and Adam's metric, before any training.
+r"""The scores of some prompts of a run, and Adam's metric, at the model as it is.
 
 Prompts of all families in turn are rolled out, passing and failing rollouts scored in equal
 number, so that a rare outcome is seen; what is measured of them is summed up in

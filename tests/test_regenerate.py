@@ -48,7 +48,7 @@ def test_the_chain_predicts_before_it_runs(tmp_path: Path) -> None:
             predicted.append(call.out)
         if name == "study":
             assert call.out.name in {out.name for out in predicted}
-    assert len(options(calls, "judge")) == 4
+    assert len(options(calls, "judge")) == 5
 
 
 def test_seed_fraction_and_processes_reach_every_command(tmp_path: Path) -> None:

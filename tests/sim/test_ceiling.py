@@ -112,3 +112,12 @@ def test_slips_are_at_most_the_fewest_failures() -> None:
     """A line through products that vanish before the easiest family does."""
     rates = np.array([0.5, 0.9, 0.95])
     assert slips(rates, np.array([1.0, 0.2, 0.001])) == pytest.approx(0.05)
+
+
+def test_slips_are_only_seen_where_a_ceiling_is_in_sight() -> None:
+    """Falling products of hard families say nothing of it, nor families that start alike."""
+    hard = np.array([0.01, 0.02, 0.04])
+    assert slips(hard, np.array([3.0, 2.0, 1.0])) == 0.0
+    assert slips(np.full(4, 0.8), np.array([3.0, 2.0, 1.0, 2.0])) == 0.0
+    sure = np.array([0.05, 0.4, 0.8, 1.0])
+    assert slips(sure, 3.0 * (1.0 - 0.04 / (1.05 - sure)) ** 2) == pytest.approx(0.04, abs=0.01)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
+from sim import measurement
 from sim.family_moments import FamilyGradient, FamilyLogits
 from sim.measured import drawn
 from tests.sim.coupled_worlds import batch
-from tests.sim.measured_worlds import TWO, measured, seeded
+from tests.sim.measured_worlds import TWO, family, measured, seeded, told
 
 ALL = np.arange(48)
 
@@ -73,6 +74,21 @@ def test_families_move_with_cosines_of_their_own() -> None:
     moved = logit(policy.pass_rates(ALL)) - before
     expected = kappa * np.sqrt((2.0 * 0.5) * (6.0 * 0.8)) * 0.2
     assert moved[policy.families == 1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_products_of_d_are_those_measured_whatever_the_spread_and_the_ceiling() -> None:
+    """Of two prompts of a family: the mean over pairs is what was measured before training."""
+    given = [family(pass_rate=p, log_odds=np.log(p / (1 - p))) for p in (0.5, 0.7, 0.9)]
+    given = [one | {"share": 1 / 3, "log_odds_spread": 0.3} for one in given]
+    for one, product in zip(given, (1.2, 1.1, 0.6), strict=True):
+        one["transfer"] = product
+    known = measurement.constants(told(families=given, spread=0.8))
+    assert known.ceiling < 1.0
+    policy = measured(known, prompts=3000).begin(seeded())
+    for number, product in enumerate((1.2, 1.1, 0.6)):
+        mine = np.flatnonzero(policy.families[:3000] == number)
+        reach = np.hypot(policy.on_common, policy.on_family)[mine]
+        assert reach.mean() ** 2 == pytest.approx(product, rel=0.02)
 
 
 def squares(**changes: Any) -> Any:  # noqa: ANN401

@@ -42,8 +42,9 @@ def test_a_measurement_is_read_family_by_family() -> None:
     assert known.steps == (3.0, 9.0)
     assert known.energies == (200.0, 600.0)
     assert known.fail_noises == (300.0, 300.0)
-    assert known.cosines == pytest.approx((1.2 / 3.0, 1.2 / 9.0))
-    assert known.plain_cosines == pytest.approx((40.0 / 200.0, 40.0 / 600.0))
+    uneven = exp(0.4**2 / 4)  # E|D|^2 over (E|D|)^2
+    assert known.cosines == pytest.approx((1.2 / 3.0 * uneven, 1.2 / 9.0 * uneven))
+    assert known.plain_cosines == pytest.approx((0.2 * uneven, 40.0 / 600.0 * uneven))
     assert (known.between, known.plain_between) == pytest.approx((0.05 / 0.3, 0.1 / 0.25))
     assert (known.spread, known.felt, known.overlap) == (0.4, 0.15, ())
     assert known.ceiling == 1.0
@@ -74,7 +75,7 @@ def test_a_family_without_scores_gets_those_of_the_nearest_start() -> None:
     "unknown", [{"prompts": 4}, {"transfer": -0.1, "common": -2.0}, {"transfer": 0.0}]
 )
 def test_a_family_without_a_cosine_gets_that_of_all(unknown: dict[str, Any]) -> None:
-    known = measurement.constants(told(families=[family(), family(**unknown)]))
+    known = measurement.constants(told(spread=0.0, families=[family(), family(**unknown)]))
     assert known.cosines == pytest.approx((0.4, 0.3))
     if "transfer" not in unknown or unknown["transfer"]:
         assert known.plain_cosines == pytest.approx((0.2, 0.25))
@@ -231,8 +232,8 @@ def test_the_command_writes_predictions_and_all_that_they_depend_on(
 
 
 def test_options_reach_the_world(tmp_path: Path) -> None:
-    families = [family(pass_rate=p, transfer=t) for p, t in ((0.2, 3.0), (0.9, 0.5))]
-    families = [{**one, "share": 1 / 3} for one in (*families, families[0])]
+    told_of = ((0.2, 3.0), (0.6, 2.0), (0.9, 0.5))
+    families = [family(pass_rate=p, transfer=t, share=1 / 3) for p, t in told_of]
     file = saved(tmp_path, families=families, overlap=[[0.7, 0.3, 0.0]] * 3)
     asked = Predict(measurement=file, groups=8, rollouts=4, prompts=50, held_out=9, updates=3)
     what = asked.what()
