@@ -83,6 +83,21 @@ def constants(told: Mapping[str, Any]) -> Constants:
     )
 
 
+def check_batch(path: Path, **asked: int) -> None:
+    """See that a measurement was made with the batch, `groups` and `rollouts`, that is asked for.
+
+    Raises:
+        SettingError: It was made with another: Adam's metric is not that of this batch.
+    """
+    told = json.loads(path.read_bytes())
+    for name, value in asked.items():
+        if told.get(name, value) != value:
+            raise SettingError(
+                f"{name}={value} is not the batch that was measured, {told[name]}:"
+                f" measure anew with --set {name}={value}"
+            )
+
+
 def digest(path: Path) -> str:
     """What tells a measurement from any other."""
     return sha256(path.read_bytes()).hexdigest()

@@ -87,6 +87,7 @@ class Predict:
         if not 0.0 < self.fraction <= 1.0:
             raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
         known = measurement.load(self.measurement)
+        measurement.check_batch(self.measurement, groups=self.groups, rollouts=self.rollouts)
         if self.no_ceiling:
             known = replace(known, ceiling=1.0)
         learner = Learner(

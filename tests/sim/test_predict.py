@@ -204,6 +204,17 @@ def test_impossible_predictions_are_refused_by_name(
         prediction(**changes)
 
 
+def test_another_batch_than_the_measured_one_is_refused(tmp_path: Path) -> None:
+    file = saved(tmp_path, groups=8, rollouts=4)
+    assert Predict(measurement=file, groups=8, rollouts=4).what().sizes.groups == 8
+    with pytest.raises(
+        SettingError, match=r"groups=16 is not the batch .* measured, 8: measure"
+    ):
+        Predict(measurement=file, rollouts=4).what()
+    with pytest.raises(SettingError, match="rollouts=16"):
+        Predict(measurement=file, groups=8).what()
+
+
 MODEL = ["--strategies", "uniform", "dynamic", "--targets", "0.4", "--groups", "4"]
 SMALL = [*MODEL, "--rollouts", "8", "--prompts", "60", "--held-out", "16", "--seeds", "20"]
 
