@@ -84,7 +84,7 @@ def constants(told: Mapping[str, Any]) -> Constants:
 
 
 def check_batch(path: Path, **asked: int) -> None:
-    """See that a measurement was made with the batch, `groups` and `rollouts`, that is asked for.
+    """See that a measurement was made with the `groups` and `rollouts` that are asked for.
 
     Raises:
         SettingError: It was made with another: Adam's metric is not that of this batch.

@@ -23,11 +23,13 @@ POINTS = 100  # of a curve
 TARGET = 0.7  # of the plots that show one
 BROKEN = (0, (5, 2))
 SHORT = {"uniform": "uniform", "speed-released": "SPEED", "dynamic": "dynamic"}
-PAIRS: tuple[tuple[str, Arm, str], ...] = (  # what is drawn against what, from the top
+Pairs = Sequence[tuple[str, Arm, str]]
+PAIRS: Pairs = (  # what is drawn against what, from the top
     ("SPEED 6 : uniform 1", Arm(strategy="speed-released", updates=6), BASE),
     ("uniform 6 : uniform 1", Arm(strategy="uniform", updates=6), BASE),
     ("SPEED 1 : uniform 1", Arm(strategy="speed-released"), BASE),
     ("SPEED 6 : uniform 6", Arm(strategy="speed-released", updates=6), "uniform:updates=6"),
+    ("SPEED 6, nothing kept", Arm(strategy="speed", updates=6), "uniform:updates=6"),
     ("dynamic 1 : uniform 1", Arm(strategy="dynamic"), BASE),
     ("dynamic 6 : uniform 6", Arm(strategy="dynamic", updates=6), "uniform:updates=6"),
 )
@@ -74,19 +76,25 @@ def curves(runs: Iterable[tuple[str, Arm, Record]], setting: str) -> Figure:
 def ratios(runs: pd.DataFrame) -> Figure:
     """Costs of a target relative to uniform selection, a row of panels per setting."""
     paid = indexed(runs)
-    named = [name for name in SETTINGS if name in set(runs["setting"])]
+    named = {name: _there(paid, name) for name in SETTINGS if name in set(runs["setting"])}
+    heights = [1.0 + len(pairs) for pairs in named.values()]
     with house():
-        figure = Figure(figsize=(9.6, 0.5 + 1.9 * len(named)), layout="constrained")
+        figure = Figure(figsize=(9.6, 0.5 + 0.27 * sum(heights)), layout="constrained")
         grid = figure.subplots(
-            len(named), len(PANELS), sharex="col", sharey=True, squeeze=False
+            len(named),
+            len(PANELS),
+            sharex="col",
+            sharey="row",
+            squeeze=False,
+            height_ratios=heights,
         )
-        for row, setting in zip(grid, named, strict=True):
+        for row, (setting, pairs) in zip(grid, named.items(), strict=True):
             for panel, currency in zip(row, PANELS, strict=True):
-                _forest(panel, paid, setting, currency)
-            row[0].set_yticks(range(len(PAIRS)), [name for name, _, _ in PAIRS])
-            row[0].set_ylim(len(PAIRS) - 0.4, -0.6)
-            found = [ratio(paid, setting, a.name, b, TARGET, "step")[1] for _, a, b in PAIRS]
-            row[0].set_title(f"{SETTINGS[setting].told}: {_seeds(filter(None, found))}")
+                _forest(panel, paid, setting, currency, pairs)
+            row[0].set_yticks(range(len(pairs)), [name for name, _, _ in pairs])
+            row[0].set_ylim(max(len(pairs), 1) - 0.4, -0.6)
+            found = [ratio(paid, setting, a.name, b, TARGET, "step")[1] for _, a, b in pairs]
+            row[0].set_title(f"{SETTINGS[setting].told}: {_seeds(found)}")
         for panel, told in zip(grid[-1], PANELS.values(), strict=True):
             panel.set_xlabel(f"{told} to {TARGET:g}, ratio")
         told = {
@@ -154,11 +162,18 @@ def _curve(panel: Axes, group: Sequence[Record], arm: Arm, cost: str) -> None:
         panel.fill_between(along, low, high, color=color, alpha=0.15, linewidth=0)
 
 
-def _forest(panel: Axes, paid: Paid, setting: str, currency: str) -> None:
-    """The pairs of a setting in one currency, the network's beside the coupled world's."""
+def _there(paid: Paid, setting: str) -> Pairs:
+    """The pairs that the network has runs of."""
+    return [
+        pair for pair in PAIRS if ratio(paid, setting, pair[1].name, pair[2], TARGET, "step")[1]
+    ]
+
+
+def _forest(panel: Axes, paid: Paid, setting: str, currency: str, pairs: Pairs) -> None:
+    """Some pairs of a setting in one currency, the network's beside the coupled world's."""
     drawn: set[str] = set()
     for where, shift, fill in ((setting, -0.13, True), (setting + SIMULATED, 0.13, False)):
-        for place, (_, arm, base) in enumerate(PAIRS):
+        for place, (_, arm, base) in enumerate(pairs):
             found, seeds = ratio(paid, where, arm.name, base, TARGET, currency)
             if not seeds or not np.isfinite(found.value):
                 continue
