@@ -182,16 +182,20 @@ def configured(
     return configure(preset, {**changes, **where.changes, **own})
 
 
-def start(preset: str, cache: Path | None) -> dict[str, Any]:
+def start(
+    preset: str, cache: Path | None, changes: Mapping[str, str | int]
+) -> dict[str, Any] | None:
     """Pass counts of the training prompts before training, as the simulator reads them.
 
-    Pass rates are exact, rounded to counts of `START_ROLLOUTS`: no rollout is made.
+    Pass rates are exact, rounded to counts of `START_ROLLOUTS`; None where they cannot be told
+    without rollouts.
 
     Raises:
         OSError: The warm start cannot be read or written.
     """
-    with assembled(configure(preset, {}), cache=cache) as parts:
-        assert parts.exact is not None, "the built-in task has exact pass rates"
+    with assembled(configure(preset, changes), cache=cache) as parts:
+        if parts.exact is None:
+            return None
         rates = parts.exact(parts.prompts)
     passes = np.rint(START_ROLLOUTS * rates).astype(int).tolist()
     return {"rollouts": START_ROLLOUTS, "passes": passes}

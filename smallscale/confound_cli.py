@@ -76,9 +76,8 @@ class Confound:
         ]
         if not found:
             raise SettingError(f"out={str(self.out)!r} holds no finished run: leave out --read")
-        if not self.read:
-            began = json.dumps(confound.start(self.preset, self.cache))
-            atomic.write(results / "start.json", began + "\n")
+        if not self.read and (began := confound.start(self.preset, self.cache, sizes)):
+            atomic.write(results / "start.json", json.dumps(began) + "\n")
         judged = tables.write(found, coupled, results)
         console = Console(highlight=False)
         console.print(f"{len(found)} of {len(trials)} runs")

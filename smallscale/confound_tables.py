@@ -9,7 +9,7 @@
 | `verdicts.md`, `verdicts.csv` | hypotheses of the log, and what became of them |
 | `curves-SETTING.png`, `ratios.png`, `tuning.png` | the same in pictures |
 | `environment.json` | versions, commit, device |
-| `start.json` | pass counts before training, for the simulator; written where runs are made |
+| `start.json` | pass counts before training, for the simulator; where they are exact |
 """
 
 import json

@@ -121,7 +121,8 @@ def exact_snr(estimator: Estimator, pass_rate: float, rollouts: int, scores: Geo
 
 def noise_dominated_snr(pass_rate: float, rollouts: int, scores: Geometry) -> float:
     r"""$(N-1)\,p(1-p)\,|D|^2/V$ with V the mean of V_1 and V_0: the limit for large V."""
-    return (rollouts - 1) * pass_rate * (1.0 - pass_rate) / scores.noise
+    noise = scores.noise
+    return (rollouts - 1) * pass_rate * (1.0 - pass_rate) / noise if noise else np.inf
 
 
 def speed_bound(pass_rate: float, rollouts: int) -> float:

@@ -32,7 +32,9 @@ from smallscale.config import Config, configure
 from smallscale.geometry import Estimator, gram, scores
 from smallscale.group_snr import exact_snr, interval, measured, noise_dominated_snr
 from smallscale.measurement import Measurement, summary
+from smallscale.strings import Strings
 from smallscale.survey import Survey, UnmeasurableError, generated, survey
+from smallscale.tasks import TASKS
 
 RATES = (0.04, 0.96)  # beyond, too few rollouts have the rarer outcome
 GROUPS = (2, 4, 8, 16, 24)  # N
@@ -103,13 +105,17 @@ def configuration(preset: str, changes: Mapping[str, str | int], free_tokens: in
         SettingError: Its prompts cannot have any.
     """
     config = configure(preset, changes)
-    if not config.prompts.startswith(("strings", "letters")):
+    if not free_tokens:
+        return config
+    name, _, knobs = config.prompts.partition(":")
+    if not isinstance(TASKS.get(name), Strings):
         raise SettingError(
-            f"prompts={config.prompts} have no free tokens: take strings or letters"
+            f"prompts={config.prompts} have no free tokens: take lengths=0,"
+            " or strings, letters or signs"
         )
-    joint = "," if ":" in config.prompts else ":"
-    prompts = f"{config.prompts}{joint}free_tokens={free_tokens}" * bool(free_tokens)
-    return configure(preset, {**changes, "prompts": prompts or config.prompts})
+    joint = "," if knobs else ":"
+    prompts = f"{config.prompts}{joint}free_tokens={free_tokens}"
+    return configure(preset, {**changes, "prompts": prompts})
 
 
 def findings(config: Config, effort: Effort, *, seed: int, cache: Path | None) -> Findings:

@@ -233,7 +233,9 @@ def test_results_are_written(tmp_path: Path) -> None:
 
 
 def test_start_counts_are_exact_pass_rates(cache: Path) -> None:
-    found = confound.start("test", cache)
+    assert confound.start("test", cache, {"prompts": "strings:length=2,free_tokens=1"}) is None
+    found = confound.start("test", cache, {})
+    assert found is not None
     assert found["rollouts"] == 1000
     assert len(found["passes"]) == 200
     assert 0.2 < np.mean(found["passes"]) / 1000 < 0.8

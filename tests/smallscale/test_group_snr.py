@@ -93,3 +93,7 @@ def test_two_groups_are_the_least() -> None:
     rng = np.random.default_rng(9)
     with pytest.raises(ValueError, match="15 rollouts make less than two groups of 8"):
         measured(np.eye(15), np.arange(15) < 8, "rloo", 8, deals=1, rng=rng)
+
+
+def test_without_any_noise_the_limit_is_infinite() -> None:
+    assert noise_dominated_snr(0.5, 8, Geometry(2.0, 0.0, 0.0)) == np.inf

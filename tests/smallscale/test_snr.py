@@ -102,6 +102,8 @@ def test_lengths_are_settings_of_the_task() -> None:
     changed = {"prompts": "letters:pool=hard", "lr": "0.1"}
     made = configuration("tiny-cpu", changed, 24)
     assert (made.prompts, made.lr) == ("letters:pool=hard,free_tokens=24", 0.1)
+    assert configuration("tiny-cpu", {"prompts": "signs"}, 1).prompts == "signs:free_tokens=1"
+    assert configuration("tiny-cpu", {"prompts": "sums"}, 0).prompts == "sums"
     with pytest.raises(SettingError, match="sums have no free tokens"):
         configuration("tiny-cpu", {"prompts": "sums"}, 6)
 
