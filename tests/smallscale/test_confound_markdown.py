@@ -146,6 +146,9 @@ def test_what_was_not_run_is_left_out() -> None:
     }
     assert not [t for t in parsed(tables(costs(study({U1: 0.005, S6: 0.03})))) if "tuning" in t]
     assert ratios(costs(study({X4: 0.01}))).axes  # a picture without pairs is no failure
+    rows = ratios(costs(study({U1: 0.005, U6: 0.02, S6: 0.03}))).axes[0].get_yticklabels()
+    shown = ["SPEED 6 : uniform 1", "uniform 6 : uniform 1", "SPEED 6 : uniform 6"]
+    assert [label.get_text() for label in rows] == shown
 
 
 def test_a_run_that_never_arrives_is_a_bound() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from smallscale.measurement import Measurement
 from smallscale.remeasured import picture, remeasured, table
+from smallscale.train import Trainer
 from tests.smallscale.conftest import config
 from tests.terminal import Terminal
 
@@ -35,6 +36,17 @@ def test_training_does_not_notice_that_it_is_measured(
     run = config(steps=4, evaluate_every=1)
     seldom = dict(remeasured(run, [4], cache, **LITTLE))
     assert seldom == {step: one for step, one in found if step != 2}
+
+
+def test_a_step_that_the_run_never_reaches_is_refused(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starved(_: Trainer, until: int) -> str:
+        return f"ended before {until}"
+
+    monkeypatch.setattr(Trainer, "run", starved)
+    with pytest.raises(ValueError, match="step=2 is never reached: the run ended before 2"):
+        list(remeasured(config(steps=2), [2], cache, **LITTLE))
 
 
 def test_every_family_has_a_row_at_every_step(found: list[tuple[int, Measurement]]) -> None:
