@@ -25,6 +25,12 @@ def nearest(wrong: str, known: list[str], kind: str) -> SettingError:
     return SettingError(f"unknown {kind} {wrong!r}: {hint}")
 
 
+def check_fraction(fraction: float) -> None:
+    """Raise `SettingError` unless it is a share that leaves something of an experiment."""
+    if not 0.0 < fraction <= 1.0:
+        raise SettingError(f"fraction={fraction} must lie in (0, 1]")
+
+
 def parse(text: str) -> tuple[str, dict[str, str]]:
     """Name and changes of a setting such as `speed:screen=8,extend=16`.
 

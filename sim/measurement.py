@@ -31,15 +31,21 @@ Family = Mapping[str, Any]
 Floats = Float[np.ndarray, "F"]
 
 
-def load(path: Path) -> Constants:
-    """The constants in a measurement.
+def load(path: Path, **batch: int) -> Constants:
+    """The constants in a measurement, which was made with this batch if one is named.
+
+    Args:
+        path: The file.
+        batch: `groups` and `rollouts`; Adam's metric is not that of any other batch.
 
     Raises:
-        SettingError: The file is no measurement, or no family in it was measured.
+        SettingError: The file is no measurement, no family in it was measured, or the batch was
+            another.
         FileNotFoundError: There is no such file.
     """
     try:
         told = json.loads(path.read_bytes())
+        _check_batch(told, batch)
         return constants(told)
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         reason = f"{type(error).__name__}: {error}"
@@ -83,24 +89,18 @@ def constants(told: Mapping[str, Any]) -> Constants:
     )
 
 
-def check_batch(path: Path, **asked: int) -> None:
-    """See that a measurement was made with the `groups` and `rollouts` that are asked for.
+def digest(path: Path) -> str:
+    """What tells a measurement from any other."""
+    return sha256(path.read_bytes()).hexdigest()
 
-    Raises:
-        SettingError: It was made with another: Adam's metric is not that of this batch.
-    """
-    told = json.loads(path.read_bytes())
-    for name, value in asked.items():
+
+def _check_batch(told: Mapping[str, Any], batch: Mapping[str, int]) -> None:
+    for name, value in batch.items():
         if told.get(name, value) != value:
             raise SettingError(
                 f"{name}={value} is not the batch that was measured, {told[name]}:"
                 f" measure anew with --set {name}={value}"
             )
-
-
-def digest(path: Path) -> str:
-    """What tells a measurement from any other."""
-    return sha256(path.read_bytes()).hexdigest()
 
 
 def _measured(family: Family) -> bool:

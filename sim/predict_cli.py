@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from report import outputs
 from report.currencies import CURRENCIES
-from selection.settings import SettingError
+from selection.settings import check_fraction
 from sim import measurement, predict
 from sim.learner import Learner
 from sim.measured import Measured
@@ -84,10 +84,9 @@ class Predict:
         Raises:
             ValueError: An option is wrong, or the measurement cannot be read.
         """
-        if not 0.0 < self.fraction <= 1.0:
-            raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
-        known = measurement.load(self.measurement)
-        measurement.check_batch(self.measurement, groups=self.groups, rollouts=self.rollouts)
+        check_fraction(self.fraction)
+        batch = {"groups": self.groups, "rollouts": self.rollouts}
+        known = measurement.load(self.measurement, **batch)
         if self.no_ceiling:
             known = replace(known, ceiling=1.0)
         learner = Learner(

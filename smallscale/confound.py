@@ -27,8 +27,8 @@ from smallscale.assembly import assembled
 from smallscale.config import Config, configure
 
 TARGETS = (0.6, 0.7, 0.8)
+MIDDLE = TARGETS[1]  # of what shows one
 ENOUGH = 0.82  # past the last target, so that no crossing is at the end of a run
-BASE = "uniform:updates=1"
 START_ROLLOUTS = 1000
 
 
@@ -86,16 +86,19 @@ class Trial(NamedTuple):
     config: Config
 
 
-STRATEGIES = ("uniform", "speed-released", "dynamic")
-CORE = tuple(Arm(strategy=name, updates=u) for name in STRATEGIES for u in (1, 6))
+UNIFORM, SPEED, DYNAMIC, FRESH = (  # each at one update and at six
+    tuple(Arm(strategy=name, updates=u) for u in (1, 6))
+    for name in ("uniform", "speed-released", "dynamic", "speed")
+)
+BASE = UNIFORM[0].name
+CORE = (*UNIFORM, *SPEED, *DYNAMIC)
 TUNED = (
     *(Arm(strategy="uniform", faster=times) for times in (2, 4, 8)),
     *(Arm(strategy="uniform", updates=u) for u in (2, 3, 12)),
 )
-# Added after the first runs: is it the ageing of kept groups that costs SPEED its lead at six,
-# and is it by clipping?
-FRESH = tuple(Arm(strategy="speed", updates=u) for u in (1, 6))
-FREED = tuple(Arm(strategy=name, updates=6) for name in ("uniform", "speed-released", "speed"))
+# Added after the first runs, as FRESH was: is it the ageing of kept groups that costs SPEED
+# its lead at six, and is it by clipping?
+FREED = (UNIFORM[1], SPEED[1], FRESH[1])
 UNCLIPPED = "rloo:clip_low=inf,clip_high=inf,dual_clip=inf"
 LONG = MappingProxyType(
     {

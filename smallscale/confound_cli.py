@@ -10,7 +10,7 @@ from rich.console import Console
 
 from report import atomic, outputs
 from selection.checks import counts
-from selection.settings import SettingError
+from selection.settings import SettingError, check_fraction
 from smallscale.config import changes
 
 
@@ -52,8 +52,7 @@ class Confound:
     def run(self) -> None:
         """Run what is missing, and write tables and plots."""
         counts(seeds=self.seeds, jobs=self.jobs)
-        if not 0.0 < self.fraction <= 1.0:
-            raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
+        check_fraction(self.fraction)
         if not self.settings:
             raise SettingError("no settings: name adam, sgd, grpo, long or unclipped")
         confound = import_module("smallscale.confound")

@@ -30,7 +30,7 @@ from jaxtyping import Float
 from report.aggregate import UNKNOWN, Estimate, Times, geometric_mean, mean, paired_ratio
 from report.currencies import time_to_target
 from report.record import Record
-from smallscale.confound import BASE, SETTINGS, TARGETS, Arm
+from smallscale.confound import BASE, SETTINGS, TARGETS, UNIFORM, Arm
 
 CURRENCIES: Mapping[str, str] = MappingProxyType(
     {
@@ -178,7 +178,7 @@ def shares(runs: pd.DataFrame, currency: str = "step") -> pd.DataFrame:
     Uniform selection at six updates is the control of the other rules at six; other learning
     rates and mini-batches of uniform selection are controls of it at six updates.
     """
-    six = "uniform:updates=6"
+    six = UNIFORM[1].name
     rows, paid = list[Row](), indexed(runs)
     for setting, arm in present(runs):
         plain = arm.strategy == "uniform"

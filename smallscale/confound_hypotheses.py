@@ -19,7 +19,7 @@ from math import hypot, inf, isnan, nextafter
 from types import MappingProxyType
 
 from report.aggregate import UNKNOWN, Estimate
-from smallscale.confound import BASE, Arm
+from smallscale.confound import BASE, DYNAMIC, SPEED, UNIFORM, Arm
 from smallscale.confound_costs import Paid, explained, ratio
 from smallscale.confound_verdicts import Claim
 
@@ -39,9 +39,6 @@ HYPOTHESES: Mapping[int, str] = MappingProxyType(
     }
 )
 ADAM = ("adam", "grpo")
-SIX = Arm(strategy="uniform", updates=6)
-SPEED = tuple(Arm(strategy="speed-released", updates=u) for u in (1, 6))
-DYNAMIC = tuple(Arm(strategy="dynamic", updates=u) for u in (1, 6))
 
 
 def fewer(setting: str, arm: Arm, paid: Paid, target: float) -> tuple[Estimate, int]:
@@ -97,7 +94,7 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
 def _five() -> Iterator[Claim]:
     told = "uniform 6, times fewer steps than uniform 1"
     for setting, least, most in (*((name, 3.5, 5.5) for name in ADAM), ("sgd", 5.0, 6.5)):
-        number = partial(fewer, setting, SIX)
+        number = partial(fewer, setting, UNIFORM[1])
         yield Claim(
             hypothesis=5, told=told, setting=setting, number=number, least=least, most=most
         )
@@ -115,13 +112,13 @@ def _six() -> Iterator[Claim]:
 def _seven() -> Iterator[Claim]:
     told = "share of SPEED 6's speedup in steps that uniform 6 has"
     for setting in (*ADAM, "sgd"):
-        number = partial(share, setting, SIX, SPEED[1])
+        number = partial(share, setting, UNIFORM[1], SPEED[1])
         yield Claim(hypothesis=7, told=told, setting=setting, number=number, least=0.8)
 
 
 def _eight() -> Iterator[Claim]:
     rates = [Arm(strategy="uniform", faster=times) for times in (2, 4, 8)]
-    for name, arm in (("uniform 6", SIX), ("SPEED 6", SPEED[1])):
+    for name, arm in (("uniform 6", UNIFORM[1]), ("SPEED 6", SPEED[1])):
         told = f"share of {name}'s speedup in steps, uniform 1 at the best learning rate"
         number = partial(best, "adam", rates, arm)
         yield Claim(hypothesis=8, told=told, setting="adam", number=number, least=0.5)

@@ -10,7 +10,17 @@ from typing import Any
 import pandas as pd
 
 from report.aggregate import Estimate, geometric_mean
-from smallscale.confound import BASE, CORE, SETTINGS, TARGETS, Arm
+from smallscale.confound import (
+    BASE,
+    CORE,
+    FRESH,
+    MIDDLE,
+    SETTINGS,
+    SPEED,
+    TARGETS,
+    UNIFORM,
+    Arm,
+)
 from smallscale.confound_cells import (
     cell,
     count,
@@ -40,10 +50,8 @@ UNITS = {
     "updates": "updates",
     "modelled": "modelled s",
 }
-ONE, SIX = (Arm(strategy="uniform", updates=u) for u in (1, 6))
-SPEED = Arm(strategy="speed-released", updates=6)
-FRESH = Arm(strategy="speed", updates=6)
-MIDDLE = TARGETS[1]  # of columns that show one target
+ONE, SIX = UNIFORM
+SPEED_SIX, FRESH_SIX = SPEED[1], FRESH[1]
 TABLES = """\
 # The update confound: tables
 
@@ -127,9 +135,11 @@ def _shares(paid: Paid, arms: Arms) -> str:
         *heads("share"),
     ]
     rows: list[list[str]] = []
-    for setting in (where for where, arm in arms if arm == SPEED and (where, ONE) in arms):
-        faster = [ratio(paid, setting, BASE, a.name, MIDDLE, "step") for a in (SPEED, SIX)]
-        shares = [explained(paid, setting, SIX.name, SPEED.name, t, "step") for t in TARGETS]
+    for setting in (where for where, arm in arms if arm == SPEED_SIX and (where, ONE) in arms):
+        faster = [ratio(paid, setting, BASE, a.name, MIDDLE, "step") for a in (SPEED_SIX, SIX)]
+        shares = [
+            explained(paid, setting, SIX.name, SPEED_SIX.name, t, "step") for t in TARGETS
+        ]
         seeds = count(seeds for _, seeds in (*faster, *shares))
         rows.append([told(setting), seeds, *(cell(one) for one, _ in (*faster, *shares))])
     return table(headings, rows)
@@ -176,7 +186,7 @@ def _tuning(paid: Paid, arms: Arms) -> str:
 
 def _last(arms: Sequence[Arm]) -> Iterator[Arm]:
     """What tuned baselines are held against."""
-    return (arm for arm in (SPEED, FRESH) if arm in arms)
+    return (arm for arm in (SPEED_SIX, FRESH_SIX) if arm in arms)
 
 
 def _others(paid: Paid, arms: Arms) -> str:
@@ -186,8 +196,8 @@ def _others(paid: Paid, arms: Arms) -> str:
         found = _ratios(paid, setting, SIX.name, BASE, ("updates",))
         rows.append([told(setting), "updates of uniform, 6 : uniform, 1", *found])
     for setting, arm in arms:
-        if arm.strategy == FRESH.strategy:
-            released = Arm(strategy=SPEED.strategy, updates=arm.updates)
+        if arm.strategy == FRESH_SIX.strategy:
+            released = Arm(strategy=SPEED_SIX.strategy, updates=arm.updates)
             found = _ratios(paid, setting, arm.name, released.name, ("step",))
             pair = f"steps of {label(arm)} : {label(released)}"
             rows.append([told(setting), pair, *found])

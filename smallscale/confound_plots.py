@@ -16,22 +16,32 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from report.aggregate import Estimate, mean_band
 from report.record import Record
 from report.style import house, looks
-from smallscale.confound import BASE, CORE, SETTINGS, Arm
+from smallscale.confound import (
+    BASE,
+    CORE,
+    DYNAMIC,
+    FRESH,
+    MIDDLE,
+    SETTINGS,
+    SPEED,
+    TARGETS,
+    UNIFORM,
+    Arm,
+)
 from smallscale.confound_costs import SIMULATED, Paid, indexed, ratio
 
 POINTS = 100  # of a curve
-TARGET = 0.7  # of the plots that show one
 BROKEN = (0, (5, 2))
 SHORT = {"uniform": "uniform", "speed-released": "SPEED", "dynamic": "dynamic"}
 Pairs = Sequence[tuple[str, Arm, str]]
 PAIRS: Pairs = (  # what is drawn against what, from the top
-    ("SPEED 6 : uniform 1", Arm(strategy="speed-released", updates=6), BASE),
-    ("uniform 6 : uniform 1", Arm(strategy="uniform", updates=6), BASE),
-    ("SPEED 1 : uniform 1", Arm(strategy="speed-released"), BASE),
-    ("SPEED 6 : uniform 6", Arm(strategy="speed-released", updates=6), "uniform:updates=6"),
-    ("SPEED 6, nothing kept", Arm(strategy="speed", updates=6), "uniform:updates=6"),
-    ("dynamic 1 : uniform 1", Arm(strategy="dynamic"), BASE),
-    ("dynamic 6 : uniform 6", Arm(strategy="dynamic", updates=6), "uniform:updates=6"),
+    ("SPEED 6 : uniform 1", SPEED[1], BASE),
+    ("uniform 6 : uniform 1", UNIFORM[1], BASE),
+    ("SPEED 1 : uniform 1", SPEED[0], BASE),
+    ("SPEED 6 : uniform 6", SPEED[1], UNIFORM[1].name),
+    ("SPEED 6, nothing kept", FRESH[1], UNIFORM[1].name),
+    ("dynamic 1 : uniform 1", DYNAMIC[0], BASE),
+    ("dynamic 6 : uniform 6", DYNAMIC[1], UNIFORM[1].name),
 )
 MARKERS = {
     "o": ("#444444", "network, 95% interval"),
@@ -93,10 +103,10 @@ def ratios(runs: pd.DataFrame) -> Figure:
                 _forest(panel, paid, setting, currency, pairs)
             row[0].set_yticks(range(len(pairs)), [name for name, _, _ in pairs])
             row[0].set_ylim(max(len(pairs), 1) - 0.4, -0.6)
-            found = [ratio(paid, setting, a.name, b, TARGET, "step")[1] for _, a, b in pairs]
+            found = [ratio(paid, setting, a.name, b, MIDDLE, "step")[1] for _, a, b in pairs]
             row[0].set_title(f"{SETTINGS[setting].told}: {_seeds(found)}")
         for panel, told in zip(grid[-1], PANELS.values(), strict=True):
-            panel.set_xlabel(f"{told} to {TARGET:g}, ratio")
+            panel.set_xlabel(f"{told} to {MIDDLE:g}, ratio")
         told = {
             label: handle
             for panel in grid.flat
@@ -118,25 +128,23 @@ def tuning(runs: pd.DataFrame) -> Figure:
             [(u, Arm(strategy="uniform", updates=u)) for u in (1, 2, 3, 6, 12)],
         ),
     )
-    six, paid = Arm(strategy="speed-released", updates=6), indexed(runs)
+    six, paid = SPEED[1], indexed(runs)
     with house():
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for panel, (told, arms) in zip(panels, sweeps, strict=True):
-            for color, target in zip(
-                ("#999999", "#444444", "#000000"), (0.6, 0.7, 0.8), strict=True
-            ):
+            for color, target in zip(("#999999", "#444444", "#000000"), TARGETS, strict=True):
                 found = [
                     ratio(paid, "adam", arm.name, BASE, target, "step")[0] for _, arm in arms
                 ]
-                shift = 1 + 0.3 * (target - TARGET)  # else intervals hide each other
+                shift = 1 + 0.3 * (target - MIDDLE)  # else intervals hide each other
                 _speedups(
                     panel, [x * shift for x, _ in arms], found, color, f"uniform, to {target}"
                 )
-            level = 1 / ratio(paid, "adam", six.name, BASE, TARGET, "step")[0].value
+            level = 1 / ratio(paid, "adam", six.name, BASE, MIDDLE, "step")[0].value
             color = looks(("speed",))["speed"].color
             panel.axhline(
-                level, color=color, linestyle=BROKEN, label=f"SPEED at 6, to {TARGET}"
+                level, color=color, linestyle=BROKEN, label=f"SPEED at 6, to {MIDDLE}"
             )
             panel.set(xscale="log", yscale="log", xlabel=told)
             panel.set_xticks([x for x, _ in arms], [str(x) for x, _ in arms])
@@ -165,7 +173,7 @@ def _curve(panel: Axes, group: Sequence[Record], arm: Arm, cost: str) -> None:
 def _there(paid: Paid, setting: str) -> Pairs:
     """The pairs that the network has runs of."""
     return [
-        pair for pair in PAIRS if ratio(paid, setting, pair[1].name, pair[2], TARGET, "step")[1]
+        pair for pair in PAIRS if ratio(paid, setting, pair[1].name, pair[2], MIDDLE, "step")[1]
     ]
 
 
@@ -174,7 +182,7 @@ def _forest(panel: Axes, paid: Paid, setting: str, currency: str, pairs: Pairs) 
     drawn: set[str] = set()
     for where, shift, fill in ((setting, -0.13, True), (setting + SIMULATED, 0.13, False)):
         for place, (_, arm, base) in enumerate(pairs):
-            found, seeds = ratio(paid, where, arm.name, base, TARGET, currency)
+            found, seeds = ratio(paid, where, arm.name, base, MIDDLE, currency)
             if not seeds or not np.isfinite(found.value):
                 continue
             color = _color(arm) if fill else "#888888"

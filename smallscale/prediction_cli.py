@@ -16,7 +16,7 @@ from rich.console import Console
 
 from report import atomic
 from selection.checks import counts
-from selection.settings import SettingError
+from selection.settings import check_fraction
 from smallscale.cli import changes
 from smallscale.config import Config, configure
 
@@ -96,8 +96,7 @@ class Measure(Run):
         Raises:
             SettingError: The share is not in (0, 1].
         """
-        if not 0.0 < self.fraction <= 1.0:
-            raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
+        check_fraction(self.fraction)
         import_module("torch").set_num_threads(1)
         asked = self.scored, self.rollouts, self.batches
         if self.fraction == 1.0:
@@ -163,8 +162,7 @@ class Study(Run):
     def run(self) -> None:
         """Run them."""
         counts(seeds=self.seeds, steps=self.steps)
-        if not 0.0 < self.fraction <= 1.0:
-            raise SettingError(f"fraction={self.fraction} must lie in (0, 1]")
+        check_fraction(self.fraction)
         study = import_module("smallscale.study").study
         found = study(
             self.configs(), self.out, jobs=self.jobs, cache=self.cache, enough=self.enough

@@ -4,7 +4,8 @@ Prompts of all families in turn are rolled out, passing and failing rollouts sco
 number, so that a rare outcome is seen; what is measured of them is summed up in
 `smallscale.measurement`.
 
-Axis legend: J prompts, K prompts whose pass rate is known, R rollouts, P parameters.
+Axis legend: M prompts of the data set, J of them, K whose pass rate is known, R rollouts, P
+parameters.
 """
 
 from collections.abc import Iterator
@@ -113,7 +114,8 @@ def survey(
     folds = tuple(adam_metric.folds(parts, batches=batches, rng=training))
     metric = adam_metric.metric(folds).float()
     chosen = ordered(parts.prompts, prompts)
-    seen = list(_seen(parts, metric, chosen, rollouts, scoring))
+    exact = parts.exact(parts.prompts) if parts.exact else None
+    seen = list(_seen(parts, metric, chosen, exact, rollouts, scoring))
     found = tuple(one for _, one in seen if one is not None)
     if len({one.family for one in found}) > len(found) - 1:
         seen_rate = float(np.mean([rate for rate, _ in seen]))
@@ -122,14 +124,13 @@ def survey(
             f" both pass and fail, at a mean pass rate of {seen_rate:.4f}: give more, or train"
             " the model longer before"
         )
-    exact = parts.exact is not None
-    where = range(len(parts.prompts)) if exact else chosen
+    where = chosen if exact is None else range(len(parts.prompts))
     return Survey(
         parts=parts,
         seed=seed,
         rollouts=rollouts,
         families=tuple(parts.prompts.families[i] for i in where),
-        rates=parts.exact(parts.prompts) if parts.exact else np.array([r for r, _ in seen]),
+        rates=np.array([rate for rate, _ in seen]) if exact is None else exact,
         scored=found,
         folds=folds,
         metric=metric,
@@ -140,11 +141,11 @@ def _seen(
     parts: Parts,
     metric: Float[torch.Tensor, "P"],
     chosen: Int[np.ndarray, "J"],
+    exact: Float[np.ndarray, "M"] | None,
     rollouts: int,
     rng: np.random.Generator,
 ) -> Iterator[tuple[float, Scored | None]]:
     """Pass rate of each prompt, and its scores if two rollouts of either outcome are seen."""
-    exact = None if parts.exact is None else parts.exact(parts.prompts)
     for start in range(0, chosen.size, CHUNK):
         some = chosen[start : start + CHUNK]
         made = generated(parts, some, DRAWS * rollouts, rng)
