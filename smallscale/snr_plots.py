@@ -1,6 +1,5 @@
 """Pictures of the gradient geometry of a real language model, drawn from its result files."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from report import atomic
+from report.plots import png
 from report.style import house
 from smallscale.geometry import Geometry
 from smallscale.group_snr import exact_snr, speed_bound
@@ -66,9 +66,7 @@ def draw(folder: Path) -> None:
     results = Results.of(folder)
     with house():
         for picture in (snr, formulas, length, cosines):
-            held = io.BytesIO()
-            picture(results).savefig(held, format="png", dpi=150)
-            atomic.write(folder / f"{picture.__name__}.png", held.getvalue())
+            atomic.write(folder / f"{picture.__name__}.png", png(picture(results), dpi=150))
 
 
 def snr(results: Results) -> Figure:
